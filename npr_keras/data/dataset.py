@@ -1,0 +1,285 @@
+"""Records to batches: `tf.data` where TensorFlow is installed, a `keras.utils.PyDataset` elsewhere.
+
+Both give the same batches, bit for bit: the pixels follow one rule, and all randomness comes from
+`plan_epoch`. An image that the graph cannot decode goes to Pillow, which reads it (TIFF, say) or
+says what is wrong with it; then the batch is one image smaller.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+
+from npr_keras.config import Preprocessing, TrainingConfig
+from npr_keras.data.augment import plan_epoch, random_crop
+from npr_keras.data.decode import decode, load, resize
+from npr_keras.data.folder import Record
+from npr_keras.data.unreadable import Unreadable
+from npr_keras.errors import ConfigError, MissingPackageError, UnreadableImageError
+
+PIPELINES = ("auto", "tf.data", "pydataset")
+_BATCHES_AHEAD = 4
+
+
+def choose_pipeline(pipeline: str = "auto") -> str:
+    """`"tf.data"` or `"pydataset"`; auto takes tf.data where TensorFlow is installed."""
+    if pipeline not in PIPELINES:
+        raise ConfigError(f"`pipeline` must be one of {', '.join(PIPELINES)}. Received: {pipeline!r}")
+    installed = _has_tensorflow()
+    if pipeline == "tf.data" and not installed:
+        raise MissingPackageError(
+            "The tf.data pipeline needs TensorFlow, which is not installed. "
+            "pip install tensorflow, or choose the pydataset pipeline."
+        )
+    if pipeline == "auto":
+        return "tf.data" if installed else "pydataset"
+    return pipeline
+
+
+def _has_tensorflow() -> bool:
+    try:
+        return importlib.util.find_spec("tensorflow") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _tensorflow():
+    """TensorFlow for the input pipeline; on other backends it must leave the GPU alone."""
+    import tensorflow as tf
+
+    if keras.backend.backend() != "tensorflow":
+        try:
+            tf.config.set_visible_devices([], "GPU")
+        except RuntimeError:  # already running, so this has been done or the user chose otherwise
+            pass
+    return tf
+
+
+class TrainingImages:
+    """Random crops and flips of labelled images, a fresh order every epoch.
+
+    `epoch` says which epoch the next pass gives; training sets it before each.
+
+    Args:
+        records: What to train on.
+        config: The recipe: seed, batch size, resize, crop and flip.
+        unreadable: Where images that cannot be read are reported.
+    """
+
+    def __init__(self, records: Sequence[Record], config: TrainingConfig, unreadable: Unreadable):
+        self.records = records
+        self.config = config
+        self.unreadable = unreadable
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        """Batches an epoch; the last one may be smaller."""
+        return -(-len(self.records) // self.config.batch_size)
+
+    def plan(self):
+        """The current epoch's `EpochPlan`."""
+        return plan_epoch(len(self.records), self.config.seed, self.epoch, self.config.flip)
+
+    def load(self, index: int, row: float, column: float, flip: bool) -> np.ndarray:
+        """One training image by Pillow: uint8, (crop, crop, 3)."""
+        pixels = decode(self.records[index].path)
+        if self.config.resize:
+            pixels = resize(pixels, self.config.resize)
+        pixels = random_crop(pixels, self.config.crop, row, column)
+        return pixels[:, ::-1] if flip else pixels
+
+    def batch(self, order, row, column, flip, loaded=None):
+        """Loads a batch by Pillow.
+
+        Args:
+            order, row, column, flip: This batch's part of the plan, (b,).
+            loaded: Dict from image index to pixels that need no loading.
+
+        Returns:
+            uint8 (b', crop, crop, 3) and float32 (b', 1), unreadable images left out.
+        """
+        images, labels = [], []
+        for index, *draw in zip(order, row, column, flip, strict=True):
+            try:
+                image = loaded.get(index) if loaded else None
+                images.append(self.load(index, *draw) if image is None else image)
+                labels.append(self.records[index].label)
+            except UnreadableImageError as error:
+                self.unreadable.add(self.records[index].path, str(error))
+        if not images:
+            self.unreadable.nothing_left(f"a batch of {len(order)}")
+        return np.stack(images), np.array(labels, np.float32)[:, None]
+
+    def batches(self, pipeline: str = "auto"):
+        """What `keras.Model.fit` takes: a `tf.data.Dataset` or a `keras.utils.PyDataset`."""
+        if choose_pipeline(pipeline) == "tf.data":
+            return self._tf_dataset()
+        return _PyBatches(self, workers=_workers())
+
+    def _tf_dataset(self):
+        tf = _tensorflow()
+        from npr_keras.data import graph
+
+        size = self.config.crop
+        paths = tf.constant([record.path for record in self.records])
+        labels = tf.constant([record.label for record in self.records], tf.float32)
+
+        def load_image(index, row, column, flip):
+            pixels = graph.decode(tf.io.read_file(paths[index]))
+            if self.config.resize:
+                pixels = graph.resize(pixels, self.config.resize)
+            pixels = graph.random_crop(pixels, size, row, column)
+            return index, tf.cond(flip, lambda: tf.reverse(pixels, [1]), lambda: pixels)
+
+        def load_batch(*draws):
+            # A row of index -1 in front keeps a batch alive of which no image could be decoded.
+            nothing = (tf.constant([-1], tf.int64), tf.zeros([1, size, size, 3], tf.uint8))
+            images = tf.data.Dataset.from_tensor_slices(draws)
+            images = images.map(load_image, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+            images = tf.data.Dataset.from_tensor_slices(nothing).concatenate(images)
+            return images.batch(self.config.batch_size + 1).map(lambda *batch: (draws, *batch))
+
+        def mend_batch(draws, indices, pixels):
+            indices, pixels = indices[1:], pixels[1:]
+            return tf.cond(
+                tf.size(indices) == tf.size(draws[0]),
+                lambda: (pixels, tf.gather(labels, indices)[:, None]),
+                lambda: ask_pillow(draws, indices, pixels),
+            )
+
+        def ask_pillow(draws, indices, pixels):
+            def fill(order, row, column, flip, indices, pixels):
+                loaded = dict(zip(indices, pixels, strict=True))
+                return self.batch(order, row, column, flip, loaded)
+
+            x, y = tf.numpy_function(fill, (*draws, indices, pixels), (tf.uint8, tf.float32))
+            return tf.ensure_shape(x, [None, size, size, 3]), tf.ensure_shape(y, [None, 1])
+
+        def epoch_draws(_):
+            def draw():
+                plan = self.plan()
+                return plan.order, plan.row, plan.column, plan.flip
+
+            types = (tf.int64, tf.float64, tf.float64, tf.bool)
+            draws = tf.numpy_function(draw, (), types)
+            draws = tuple(tf.ensure_shape(d, [len(self.records)]) for d in draws)
+            return tf.data.Dataset.from_tensor_slices(draws).batch(self.config.batch_size)
+
+        # Whole batches are loaded side by side, each with its images side by side.
+        dataset = tf.data.Dataset.range(1).flat_map(epoch_draws)
+        dataset = dataset.interleave(
+            load_batch,
+            cycle_length=_BATCHES_AHEAD,
+            block_length=1,
+            num_parallel_calls=_BATCHES_AHEAD,
+            deterministic=True,
+        )
+        dataset = dataset.map(mend_batch, num_parallel_calls=1, deterministic=True)
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
+        return dataset.prefetch(2)
+
+
+class _PyBatches(keras.utils.PyDataset):
+    """`TrainingImages` for Keras where there is no tf.data; threads, because Pillow frees the GIL."""
+
+    def __init__(self, images: TrainingImages, workers: int):
+        super().__init__(workers=workers, max_queue_size=2 * workers)
+        self.images = images
+        self._plan = None
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, step):
+        epoch, plan = self._plan or (None, None)
+        if epoch != self.images.epoch:
+            plan = self.images.plan()
+            self._plan = self.images.epoch, plan
+        size = self.images.config.batch_size
+        part = slice(step * size, (step + 1) * size)
+        return self.images.batch(
+            plan.order[part], plan.row[part], plan.column[part], plan.flip[part]
+        )
+
+
+def stream_pixels(
+    records: Sequence[Record],
+    protocol: Preprocessing,
+    unreadable: Unreadable,
+    pipeline: str = "auto",
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Loads images one after the other, several ahead, for scoring.
+
+    Args:
+        records: What to load.
+        protocol: How files become pixels.
+        unreadable: Where images that cannot be read are reported; they are left out.
+        pipeline: One of `PIPELINES`.
+
+    Yields:
+        The record's index and its pixels, uint8 (H, W, 3), in order.
+    """
+    if choose_pipeline(pipeline) == "tf.data":
+        yield from _stream_tf(records, protocol, unreadable)
+    else:
+        yield from _stream_pillow(records, protocol, unreadable)
+
+
+def _stream_pillow(records, protocol, unreadable):
+    workers = _workers()
+    with ThreadPoolExecutor(workers) as pool:
+        ahead = []
+        for index in range(len(records) + 2 * workers):
+            if index < len(records):
+                ahead.append(pool.submit(_load_or_reason, records[index].path, protocol))
+            if index >= 2 * workers:
+                done = index - 2 * workers
+                pixels = ahead.pop(0).result()
+                if isinstance(pixels, str):
+                    unreadable.add(records[done].path, pixels)
+                else:
+                    yield done, pixels
+
+
+def _load_or_reason(path, protocol):
+    try:
+        return load(path, protocol)
+    except UnreadableImageError as error:
+        return str(error)
+
+
+def _stream_tf(records, protocol, unreadable):
+    tf = _tensorflow()
+    from npr_keras.data import graph
+
+    def load_image(index, path):
+        return index, graph.preprocess(graph.decode(tf.io.read_file(path)), protocol)
+
+    dataset = tf.data.Dataset.from_tensor_slices([record.path for record in records]).enumerate()
+    dataset = dataset.map(load_image, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.ignore_errors().prefetch(tf.data.AUTOTUNE)
+    expected = 0
+    for index, pixels in dataset.as_numpy_iterator():
+        yield from _mend(records, range(expected, index), protocol, unreadable)
+        yield int(index), pixels
+        expected = index + 1
+    yield from _mend(records, range(expected, len(records)), protocol, unreadable)
+
+
+def _mend(records, indices, protocol, unreadable):
+    """What the graph passed over, by Pillow."""
+    for index in indices:
+        pixels = _load_or_reason(records[index].path, protocol)
+        if isinstance(pixels, str):
+            unreadable.add(records[index].path, pixels)
+        else:
+            yield int(index), pixels
+
+
+def _workers() -> int:
+    return max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4)

@@ -1,0 +1,141 @@
+"""Image files to pixels, with Pillow. This module is the rule; `data/graph.py` must agree with it.
+
+Pixels decide everything here: NPR is made of differences of single grey levels between neighbours,
+so a decoder or a resize that is off by one level is another input. What the official code does is
+kept, oddities included: EXIF orientation is not applied, alpha is dropped, a palette is looked up,
+and 16-bit grey clips at 255.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+
+import numpy as np
+from PIL import Image
+
+from npr_keras.config import Preprocessing
+from npr_keras.errors import UnreadableImageError
+
+# Formats that carry photographs, as far as this Pillow was built with them. It knows more, some of
+# which start other programs (EPS).
+Image.init()
+FORMATS = tuple(
+    name
+    for name in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
+    if name in Image.OPEN
+)
+
+
+def decode(source: str | os.PathLike | bytes) -> np.ndarray:
+    """Reads one image.
+
+    Args:
+        source: A path, or the encoded bytes.
+
+    Returns:
+        uint8 RGB pixels, (H, W, 3). The first frame of an animation.
+
+    Raises:
+        UnreadableImageError: If the file is missing, empty, truncated, not an image, or so large
+            that Pillow takes it for a decompression bomb.
+    """
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    name = "the image" if isinstance(source, bytes) else os.fspath(source)
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            return np.array(image.convert("RGB"))
+    # Pillow's plugins raise what their parsers meet: OSError, SyntaxError, ValueError, EOFError,
+    # struct.error, zlib.error, DecompressionBombError and more.
+    except Exception as error:
+        raise UnreadableImageError(f"Cannot read {name}: {_reason(error, source)}") from error
+
+
+def _reason(error: Exception, source) -> str:
+    empty = len(source) == 0 if isinstance(source, bytes) else _is_empty_file(source)
+    if empty:
+        return "the file is empty"
+    if type(error).__name__ == "UnidentifiedImageError":
+        return "not an image in a format that is known"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
+
+
+def _is_empty_file(path) -> bool:
+    return os.path.isfile(path) and os.path.getsize(path) == 0
+
+
+def resize(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Makes both sides `size` pixels long, the aspect ratio not kept.
+
+    Pillow's antialiased bilinear filter in two calls: the width first, then the height. One call
+    did the same until Pillow 13.0, which may take the height first; the paper's figures are older.
+
+    Args:
+        pixels: uint8, (H, W, 3).
+        size: Pixels.
+
+    Returns:
+        uint8, (size, size, 3). The input itself where it has that size.
+    """
+    height, width = pixels.shape[:2]
+    if (height, width) == (size, size):
+        return pixels
+    image = Image.fromarray(pixels)
+    image = image.resize((size, height), Image.Resampling.BILINEAR)
+    return np.array(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def tile(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Repeats an image to the right and downwards until both sides are at least `size` pixels."""
+    height, width = pixels.shape[:2]
+    return np.tile(pixels, (-(-size // height), -(-size // width), 1))
+
+
+def center_crop(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Keeps the centre, at most `size` pixels a side.
+
+    Half a pixel is rounded to the even offset, as torchvision's CenterCrop does.
+    """
+    height, width = pixels.shape[:2]
+    top, left = _center_offset(height, size), _center_offset(width, size)
+    return pixels[top : top + size, left : left + size]
+
+
+def _center_offset(side: int, size: int) -> int:
+    return max(0, round((side - size) / 2))
+
+
+def preprocess(pixels: np.ndarray, protocol: Preprocessing) -> np.ndarray:
+    """Applies a protocol's steps.
+
+    Args:
+        pixels: uint8, (H, W, 3).
+        protocol: The steps, see `Preprocessing`.
+
+    Returns:
+        uint8, (H', W', 3).
+
+    Raises:
+        UnreadableImageError: If fewer than 2 x 2 pixels would be left: there are no neighbours.
+    """
+    if protocol.resize:
+        pixels = resize(pixels, protocol.resize)
+    if protocol.tile:
+        pixels = tile(pixels, protocol.tile)
+    if protocol.crop:
+        pixels = center_crop(pixels, protocol.crop)
+    height, width = pixels.shape[:2]
+    if min(height, width) < 2:
+        raise UnreadableImageError(
+            f"The image is {width} x {height} pixels; NPR needs at least 2 x 2"
+        )
+    if protocol.even:
+        pixels = pixels[: height - height % 2, : width - width % 2]
+    return pixels
+
+
+def load(source: str | os.PathLike | bytes, protocol: Preprocessing) -> np.ndarray:
+    """`decode` and `preprocess` in one: a file to a detector's input, uint8 (H, W, 3)."""
+    return preprocess(decode(source), protocol)

@@ -1,0 +1,57 @@
+"""Everything this library raises on purpose.
+
+    NPRKerasError
+    ├── ConfigError               an argument or a setting has a value it cannot have (also a ValueError)
+    ├── DataError                 something is wrong with a folder of images
+    │   ├── LayoutError           no 0_real/1_fake (or nature/ai) where they were expected
+    │   ├── UnknownClassError     a class was asked for that the source does not hold
+    │   └── TooManyUnreadableError  more images were unreadable than the caller allows
+    ├── UnreadableImageError      one image could not be decoded
+    ├── CheckpointError           a model file is missing, broken, or does not fit the network
+    ├── RunError                  a training run's folder does not allow what was asked
+    └── MissingPackageError       an optional package is not installed (also an ImportError)
+
+Every message says what was wrong, what was expected, what was received, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class NPRKerasError(Exception):
+    """Base of every error raised on purpose by npr-keras."""
+
+
+class ConfigError(NPRKerasError, ValueError):
+    """An argument or a setting has a value it cannot have."""
+
+
+class DataError(NPRKerasError):
+    """Something is wrong with a folder of images."""
+
+
+class LayoutError(DataError):
+    """A folder does not hold real and fake images in a layout that is known."""
+
+
+class UnknownClassError(DataError):
+    """A class was asked for that the source does not hold."""
+
+
+class TooManyUnreadableError(DataError):
+    """More images were unreadable than the caller allows."""
+
+
+class UnreadableImageError(NPRKerasError):
+    """One image could not be decoded."""
+
+
+class CheckpointError(NPRKerasError):
+    """A model file is missing, broken, or does not fit the network."""
+
+
+class RunError(NPRKerasError):
+    """A training run's folder does not allow what was asked."""
+
+
+class MissingPackageError(NPRKerasError, ImportError):
+    """An optional package is not installed."""

@@ -1,0 +1,1 @@
+"""Metrics, and judging a predictor on labelled images."""

@@ -1,0 +1,191 @@
+"""A predictor and labelled images to scores, and scores to figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Protocol
+
+import numpy as np
+
+from npr_keras.config import Preprocessing
+from npr_keras.data.dataset import stream_pixels
+from npr_keras.data.folder import ImageSet, Record
+from npr_keras.data.unreadable import Unreadable
+from npr_keras.errors import CheckpointError
+from npr_keras.evaluation.metrics import Metrics, compute_metrics
+
+
+class Predictor(Protocol):
+    """All that evaluation knows of a predictor."""
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """uint8 (B, H, W, 3) to float32 logits (B,)."""
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """What became of one set.
+
+    Attributes:
+        name: The set's.
+        records: Its images.
+        logits: float32 (n,), one for each record, NaN where it could not be read.
+        metrics: Over the images that could be read.
+        unreadable: Dict from path to what was wrong.
+    """
+
+    name: str
+    records: tuple[Record, ...]
+    logits: np.ndarray = field(repr=False)
+    metrics: Metrics
+    unreadable: dict[str, str]
+
+
+def score(
+    predictor: Predictor,
+    records: Sequence[Record],
+    protocol: Preprocessing,
+    unreadable: Unreadable,
+    batch_size: int = 32,
+    pipeline: str = "auto",
+    progress: Callable[[int], None] | None = None,
+) -> np.ndarray:
+    """Scores images.
+
+    Args:
+        predictor: What scores them.
+        records: The images.
+        protocol: How files become pixels.
+        unreadable: Where images that cannot be read are reported.
+        batch_size: At most so many images at once, all of one size.
+        pipeline: See `npr_keras.data.dataset.PIPELINES`.
+        progress: Called with the number of images done since the last call.
+
+    Returns:
+        float32 logits, (n,), in the order of `records`; NaN for unreadable images.
+
+    Raises:
+        CheckpointError: If the predictor itself gives NaN.
+        TooManyUnreadableError: Beyond the limit that `unreadable` was made with.
+    """
+    logits = np.full(len(records), np.nan, np.float32)
+    images = stream_pixels(records, protocol, unreadable, pipeline)
+    for indices, pixels in batches_by_size(images, batch_size):
+        logits[indices] = predictor.predict(pixels)
+        if np.isnan(logits[indices]).any():
+            raise CheckpointError(
+                "The model gives NaN instead of a logit, "
+                f"first for {records[indices[int(np.isnan(logits[indices]).argmax())]].path}. "
+                "Its weights are broken; a training that diverged leaves such weights."
+            )
+        if progress:
+            progress(len(indices))
+    return logits
+
+
+def batches_by_size(
+    images: Iterable[tuple[int, np.ndarray]], batch_size: int, waiting: int = 8
+) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Groups images of the same size into batches.
+
+    At most `waiting * batch_size` images wait for others of their size; beyond that the largest
+    group goes as it is, so that memory stays bounded over any mixture of sizes.
+
+    Args:
+        images: Pairs of an index and pixels, (H, W, 3).
+        batch_size: Images a batch, at most.
+        waiting: How many batches' worth of images may wait.
+
+    Yields:
+        The batch's indices and its pixels, (b, H, W, 3).
+    """
+    groups: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = {}
+    count = 0
+    for index, pixels in images:
+        group = groups.setdefault(pixels.shape, [])
+        group.append((index, pixels))
+        count += 1
+        if len(group) == batch_size or count == waiting * batch_size:
+            largest = max(groups, key=lambda shape: len(groups[shape]))
+            full = groups.pop(largest)
+            count -= len(full)
+            yield _stack(full)
+    for group in groups.values():
+        yield _stack(group)
+
+
+def _stack(group):
+    indices, pixels = zip(*group, strict=True)
+    return list(indices), np.stack(pixels)
+
+
+def evaluate(
+    predictor: Predictor,
+    sets: Sequence[ImageSet],
+    protocol: Preprocessing,
+    batch_size: int = 32,
+    pipeline: str = "auto",
+    max_unreadable: float = 0.01,
+    progress: Callable[[str, int], None] | None = None,
+) -> list[SetResult]:
+    """Judges a predictor on sets of labelled images.
+
+    Args:
+        predictor: What scores the images.
+        sets: What to judge it on, see `npr_keras.data.folder.find_sets`.
+        protocol: How files become pixels.
+        batch_size, pipeline: As for `score`.
+        max_unreadable: Fraction of all images that may be unreadable.
+        progress: Called with the set's name and the number of images done since the last call.
+
+    Returns:
+        One result for each set, in order.
+
+    Raises:
+        TooManyUnreadableError: Beyond the limit, or where a set has no readable image at all.
+    """
+    unreadable = Unreadable(sum(len(s.records) for s in sets), max_unreadable)
+    results = []
+    for image_set in sets:
+        logits = score(
+            predictor,
+            image_set.records,
+            protocol,
+            unreadable,
+            batch_size,
+            pipeline,
+            (lambda done, name=image_set.name: progress(name, done)) if progress else None,
+        )
+        if np.isnan(logits).all():
+            unreadable.nothing_left(f"the set {image_set.name}")
+        paths = {record.path for record in image_set.records}
+        reasons = {p: reason for p, reason in unreadable.reasons.items() if p in paths}
+        metrics = metrics_of(image_set.records, logits)
+        results.append(SetResult(image_set.name, image_set.records, logits, metrics, reasons))
+    return results
+
+
+def metrics_of(records: Sequence[Record], logits: np.ndarray) -> Metrics:
+    """The figures over the images that have a score."""
+    labels = np.array([record.label for record in records])
+    scored = ~np.isnan(logits)
+    return compute_metrics(labels[scored], logits[scored])
+
+
+def pooled(results: Sequence[SetResult]) -> Metrics:
+    """The figures over all images of several sets taken together."""
+    records = [record for result in results for record in result.records]
+    return metrics_of(records, np.concatenate([result.logits for result in results]))
+
+
+def mean_over_sets(results: Sequence[SetResult]) -> dict[str, float]:
+    """The unweighted mean of each figure over the sets, as the paper takes it.
+
+    A figure that is undefined in one of the sets has no mean: NaN.
+    """
+    names = [f.name for f in fields(Metrics) if f.name not in ("real", "fake")]
+    return {
+        name: float(np.mean([getattr(result.metrics, name) for result in results]))
+        for name in names
+    }

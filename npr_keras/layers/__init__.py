@@ -1,0 +1,6 @@
+"""Layers between pixels and the trunk: normalisation, and the representations of an image."""
+
+from npr_keras.layers.normalise import Normalise
+from npr_keras.layers.npr import NPR
+
+__all__ = ["NPR", "Normalise"]

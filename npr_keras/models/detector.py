@@ -1,0 +1,128 @@
+"""The detector: pixels in, one logit out."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import initializers, layers
+
+from npr_keras.config import DetectorConfig
+from npr_keras.errors import ConfigError
+from npr_keras.layers import NPR, Normalise
+from npr_keras.models.blocks import bottleneck, stem
+
+
+@keras.saving.register_keras_serializable(package="npr_keras")
+class Detector(keras.Model):
+    """Normalises pixels, takes a representation of them, and classifies it with a small ResNet.
+
+    A functional model. With the defaults it is the official NPR detector: 1,437,761 trainable
+    parameters, and every intermediate figure the same.
+
+    Under a half-precision policy the normalised pixels, the representation, the pooling and the
+    logit stay in float32: half precision would round away the differences between neighbours that
+    NPR is made of.
+
+    A saved file holds the configuration, not the layers' memory layout, so a file written by one
+    backend loads on the others, each with the layout that is fast there.
+
+    Args:
+        config: A `DetectorConfig`.
+        representation: A layer from (B, H, W, 3), float32 normalised pixels, to (B, H', W', C).
+            Default: `NPR()`. Ablations and rival representations go in here.
+        name: The model's name.
+
+    Input shape:
+        (B, H, W, 3), RGB from 0 to 255, any float or integer dtype; H and W free.
+
+    Output shape:
+        (B, 1), float32: the logit. Above 0 means generated.
+
+    Example:
+        >>> detector = Detector(DetectorConfig())
+        >>> detector.count_params()
+        1444673
+
+    Reference:
+        Tan et al., CVPR 2024, section 3.3 and the official code's `resnet50` with two stages.
+    """
+
+    def __init__(self, config=None, representation=None, name="npr", **kwargs):
+        # === Layers ===
+        if config is None:
+            config = DetectorConfig()
+        if not isinstance(config, DetectorConfig):
+            raise ConfigError(f"Detector: `config` must be a DetectorConfig. Received: {config!r}")
+        precise = _at_least_float32()
+        if representation is None:
+            representation = NPR(data_format="channels_last", dtype=precise, name="representation")
+        if not isinstance(representation, keras.layers.Layer):
+            raise ConfigError(
+                "Detector: `representation` must be a Keras layer, such as npr_keras.layers.NPR(). "
+                f"Received: {representation!r}"
+            )
+        data_format = _fast_data_format()
+
+        # === Functional model ===
+        inputs = keras.Input((None, None, 3), dtype="float32", name="pixels")
+        x = Normalise(config.mean, config.std, dtype=precise, name="normalise")(inputs)
+        x = representation(x)
+        if data_format == "channels_first":
+            x = layers.Permute((3, 1, 2), name="channels_first")(x)
+        x = stem(x, config.width, data_format)
+        for stage, units in enumerate(config.blocks):
+            for unit in range(units):
+                x = bottleneck(
+                    x,
+                    filters=config.width * 2**stage,
+                    strides=2 if stage > 0 and unit == 0 else 1,
+                    project=unit == 0,
+                    data_format=data_format,
+                    name=f"layer{stage + 1}_{unit}",
+                )
+        x = layers.GlobalAveragePooling2D(data_format=data_format, dtype=precise, name="pool")(x)
+        bound = 1 / math.sqrt(x.shape[-1])  # torch.nn.Linear's default for weight and bias
+        outputs = layers.Dense(
+            1,
+            kernel_initializer=initializers.RandomUniform(-bound, bound),
+            bias_initializer=initializers.RandomUniform(-bound, bound),
+            dtype=precise,
+            name="fc1",
+        )(x)
+        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+
+        # === Config ===
+        self.config = config
+        self.representation = representation
+
+    @property
+    def preprocessing(self):
+        """How an image file becomes this detector's input: a `Preprocessing`."""
+        return self.config.preprocessing
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "config": self.config.to_dict(),
+            "representation": keras.saving.serialize_keras_object(self.representation),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        config["config"] = DetectorConfig.from_dict(config["config"])
+        config["representation"] = keras.saving.deserialize_keras_object(
+            config["representation"], custom_objects=custom_objects
+        )
+        return cls(**config)
+
+
+def _fast_data_format():
+    """The trunk's memory layout. torch transposes around every layer in channels_last."""
+    return "channels_first" if keras.backend.backend() == "torch" else "channels_last"
+
+
+def _at_least_float32():
+    return keras.backend.result_type(keras.config.dtype_policy().compute_dtype, "float32")

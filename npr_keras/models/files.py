@@ -1,0 +1,68 @@
+"""Detectors to and from `.keras` files."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+
+import keras
+
+from npr_keras.atomic import replacing
+from npr_keras.errors import CheckpointError
+from npr_keras.models.detector import Detector
+
+MODEL_FILE = "model.keras"
+
+
+def save_detector(detector: Detector, path: str | os.PathLike, optimizer: bool = False) -> None:
+    """Writes a `.keras` file, atomically.
+
+    Args:
+        detector: What to save.
+        path: Where to, ending in `.keras`.
+        optimizer: Whether its optimizer's state goes in too (three times the size).
+    """
+    _require_ending(path)
+    with replacing(path) as temporary:
+        detector.save(temporary, include_optimizer=optimizer)
+
+
+def load_detector(path: str | os.PathLike, compile: bool = False) -> Detector:
+    """Reads a detector that any backend saved.
+
+    Args:
+        path: A `.keras` file, or a folder that holds `model.keras`.
+        compile: Whether to restore the optimizer too.
+
+    Raises:
+        CheckpointError: If there is no such file, it is broken, or holds another kind of model.
+    """
+    path = os.fspath(path)
+    if os.path.isdir(path):
+        path = os.path.join(path, MODEL_FILE)
+    if not os.path.isfile(path):
+        raise CheckpointError(
+            f"No model at {path}. Expected a .keras file, or a folder with {MODEL_FILE} in it."
+        )
+    _require_ending(path)
+    try:
+        model = keras.saving.load_model(path, compile=compile)
+    # Keras raises whatever its parsers of zip, JSON and HDF5 meet.
+    except Exception as error:
+        whole = "" if zipfile.is_zipfile(path) else " (it is no zip archive: truncated?)"
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(f"Cannot read the model {path}{whole}: {reason}") from error
+    if not isinstance(model, Detector):
+        raise CheckpointError(
+            f"{path} holds a {type(model).__name__}, not an npr_keras Detector, so how its pixels "
+            "are to be made is not known."
+        )
+    return model
+
+
+def _require_ending(path):
+    if not os.fspath(path).endswith(".keras"):
+        raise CheckpointError(
+            f"A model file's name ends in .keras. Received: {os.fspath(path)}. "
+            "An official .pth checkpoint becomes one by `npr-keras convert`."
+        )

@@ -1,0 +1,186 @@
+"""Weights to and from the official PyTorch checkpoints.
+
+The network is the same, so this is a matter of names and of axes: PyTorch keeps a convolution as
+(out, in, h, w) and a dense kernel as (out, in), Keras as (h, w, in, out) and (in, out).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from npr_keras.atomic import replacing
+from npr_keras.errors import CheckpointError, MissingPackageError
+
+_BATCH_NORM = {
+    "weight": "gamma",
+    "bias": "beta",
+    "running_mean": "moving_mean",
+    "running_var": "moving_variance",
+}
+# Steps that PyTorch's batch norm has counted. Nothing reads it at momentum 0.1.
+_COUNTER = "num_batches_tracked"
+_WRAPPERS = ("model", "state_dict")
+
+
+def name_map(detector) -> dict[str, tuple[object, str]]:
+    """Official parameter names, in the official order, to a detector's variables.
+
+    Args:
+        detector: A `Detector`, of any depth and width.
+
+    Returns:
+        Dict from the PyTorch name to the Keras variable and the kind of its axes: `"conv"`,
+        `"dense"`, or `"vector"`.
+    """
+    names = {}
+    for layer in sorted(detector.layers, key=lambda layer: _official_position(layer.name)):
+        prefix = _official_name(layer.name)
+        kind = type(layer).__name__
+        if kind == "Conv2D":
+            names[f"{prefix}.weight"] = (layer.kernel, "conv")
+        elif kind == "BatchNorm":
+            for theirs, ours in _BATCH_NORM.items():
+                names[f"{prefix}.{theirs}"] = (getattr(layer, ours), "vector")
+        elif kind == "Dense":
+            names[f"{prefix}.weight"] = (layer.kernel, "dense")
+            names[f"{prefix}.bias"] = (layer.bias, "vector")
+    return names
+
+
+def _official_name(name: str) -> str:
+    """`layer1_0_downsample_0` -> `layer1.0.downsample.0`; `conv1` stays."""
+    return name.replace("_", ".")
+
+
+def _official_position(name: str):
+    """Sorts layers as the official module lists them: a unit's shortcut after its convolutions."""
+    stage, _, rest = name.partition("_")
+    if not stage.startswith("layer"):
+        return (0 if stage in ("conv1", "bn1") else 2, stage != "conv1", "", "")
+    unit, _, part = rest.partition("_")
+    index = "".join(filter(str.isdigit, part))
+    return (1, stage, int(unit), (part.startswith("downsample"), index, part.startswith("bn")))
+
+
+def to_state_dict(detector) -> dict[str, np.ndarray]:
+    """A detector's weights under their official names: float32 arrays, axes as in PyTorch."""
+    state = {}
+    for name, (variable, kind) in name_map(detector).items():
+        state[name] = _to_official(_numpy(variable), kind)
+        if name.endswith(".running_var"):
+            state[name.replace("running_var", _COUNTER)] = np.array(0, np.int64)
+    return state
+
+
+def from_state_dict(detector, state: Mapping[str, np.ndarray]) -> None:
+    """Sets a detector's weights from an official state dict.
+
+    Args:
+        detector: A `Detector`; changed only if everything fits.
+        state: Names to arrays.
+
+    Raises:
+        CheckpointError: Naming every missing and unexpected key and every wrong shape.
+    """
+    names = name_map(detector)
+    given = {key.removeprefix("module."): value for key, value in state.items()}
+    given = {key: value for key, value in given.items() if not key.endswith(_COUNTER)}
+    faults = [f"  missing     {key} {_shape(*names[key])}" for key in names if key not in given]
+    faults += [f"  unexpected  {key}" for key in given if key not in names]
+    for key, (variable, kind) in names.items():
+        if key in given and tuple(np.shape(given[key])) != _shape(variable, kind):
+            faults.append(
+                f"  shape       {key}: expected {_shape(variable, kind)}, "
+                f"received {tuple(np.shape(given[key]))}"
+            )
+    if faults:
+        shown = faults[:12] + ([f"  and {len(faults) - 12} more"] if len(faults) > 12 else [])
+        raise CheckpointError(
+            "The checkpoint does not fit this detector "
+            f"({len(names)} parameters expected, {len(given)} received):\n" + "\n".join(shown)
+        )
+    for key, (variable, kind) in names.items():
+        variable.assign(_from_official(np.asarray(given[key], np.float32), kind))
+
+
+def load_pth(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Reads an official checkpoint: a bare state dict, or one wrapped under `model`.
+
+    Loaded with `weights_only`, so that a file from elsewhere can not run code.
+
+    Raises:
+        CheckpointError: If the file is missing, broken, or holds something else.
+        MissingPackageError: If PyTorch is not installed.
+    """
+    torch = _torch()
+    path = os.fspath(path)
+    if not os.path.isfile(path):
+        raise CheckpointError(f"No such file: {path}. Expected a PyTorch checkpoint (.pth).")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    # torch.load raises pickle, zip, runtime and attribute errors, depending on what is broken.
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(f"{path} is not a PyTorch checkpoint of weights: {reason}") from error
+    for wrapper in _WRAPPERS:
+        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
+            state = state[wrapper]
+    is_state = isinstance(state, Mapping) and all(torch.is_tensor(v) for v in state.values())
+    if not is_state or not state:
+        raise CheckpointError(
+            f"{path} holds no state dict. Expected names to tensors, bare or under "
+            f"{' or '.join(repr(w) for w in _WRAPPERS)}. Received: {_summary(state)}"
+        )
+    return {key: value.numpy() for key, value in state.items()}
+
+
+def save_pth(state: Mapping[str, np.ndarray], path: str | os.PathLike) -> None:
+    """Writes a bare official state dict, atomically."""
+    torch = _torch()
+    with replacing(path) as temporary:
+        torch.save({key: torch.from_numpy(np.array(value)) for key, value in state.items()}, temporary)
+
+
+def _torch():
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingPackageError(
+            "Official checkpoints are read and written with PyTorch, which is not installed. "
+            'pip install "npr-keras[torch]"'
+        ) from error
+    return torch
+
+
+def _summary(value) -> str:
+    if isinstance(value, Mapping):
+        return f"a dict with the keys {', '.join(map(str, list(value)[:5])) or '(none)'}"
+    return type(value).__name__
+
+
+def _numpy(variable):
+    import keras
+
+    return np.asarray(keras.ops.convert_to_numpy(variable), np.float32)
+
+
+def _shape(variable, kind):
+    """The variable's shape in PyTorch's order of axes."""
+    return _permute(np.empty(variable.shape), kind, (3, 2, 0, 1)).shape
+
+
+def _to_official(array, kind):
+    return np.ascontiguousarray(_permute(array, kind, (3, 2, 0, 1)))
+
+
+def _from_official(array, kind):
+    return _permute(array, kind, (2, 3, 1, 0))
+
+
+def _permute(array, kind, conv_axes):
+    if kind == "conv":
+        return array.transpose(conv_axes)
+    return array.T if kind == "dense" else array

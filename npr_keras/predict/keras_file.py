@@ -1,0 +1,37 @@
+"""A Keras detector as a predictor."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from npr_keras.config import Preprocessing
+from npr_keras.models import Detector, load_detector
+
+
+class KerasPredictor:
+    """Scores images with a detector in this process.
+
+    Args:
+        detector: A `Detector`, or the path of a `.keras` file or of a folder that holds one.
+
+    Example:
+        >>> predictor = KerasPredictor("saved_models/npr")
+        >>> predictor.predict(images)
+        array([-3.2,  1.7], dtype=float32)
+    """
+
+    def __init__(self, detector: Detector | str | os.PathLike):
+        if not isinstance(detector, Detector):
+            detector = load_detector(detector)
+        self.detector = detector
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How image files become this predictor's input."""
+        return self.detector.preprocessing
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Scores images of one size: uint8 (B, H, W, 3) to float32 logits (B,), generated above 0."""
+        return np.asarray(self.detector.predict_on_batch(images), np.float32)[:, 0]

@@ -1,0 +1,63 @@
+"""A model's card: what it was trained on, how, and what it did."""
+
+from __future__ import annotations
+
+import datetime
+
+
+def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) -> str:
+    """Markdown for people; `config.json` and `history.csv` beside it are for programs.
+
+    Args:
+        settings: As in the run's `config.json`.
+        history: One dict an epoch.
+        unreadable: Dict from path to what was wrong.
+    """
+    decided = settings["settings"]
+    source, training, detector = decided["source"], decided["training"], decided["detector"]
+    layer = decided["representation"]
+    options = layer["config"]
+    shown = ", ".join(f"{k}={options[k]}" for k in ("window", "reference", "scale") if k in options)
+    last = history[-1] if history else {}
+    lines = [
+        f"# {layer['class_name']} detector",
+        "",
+        "Tells whether an image came out of a generator: one logit, generated above 0.",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| trained on | {source['real']:,} real and {source['fake']:,} generated images, "
+        f"classes {', '.join(c or '(none)' for c in source['classes'])} |",
+        f"| source | `{settings['source_path']}`, fingerprint `{source['fingerprint'][:16]}` |",
+        f"| representation | {layer['class_name']}({shown}) |",
+        f"| trunk | {' + '.join(map(str, detector['blocks']))} bottlenecks, width {detector['width']} |",
+        f"| pixels when scoring | {detector['preprocessing']['name']} |",
+        f"| pixels in training | resize {training['resize']}, random crop {training['crop']}, "
+        f"flip {training['flip']} |",
+        f"| recipe | Adam {training['learning_rate']:g}, batch {training['batch_size']}, "
+        f"{training['epochs']} epochs, seed {training['seed']}, {training['precision']} |",
+        f"| backend | {decided['backend']} |",
+        f"| finished | {datetime.date.today().isoformat()} |",
+        f"| unreadable images | {len(unreadable)} |",
+        "",
+        "## Last epoch",
+        "",
+        "| figure | value |",
+        "|---|---|",
+        *(f"| {name} | {value:.6g} |" for name, value in last.items()),
+        "",
+        "## What it cannot do",
+        "",
+        "NPR reads single grey levels between neighbouring pixels. JPEG compression, resizing and",
+        "screenshots remove or imitate that trace: a low score on such a picture says nothing. Face",
+        "swaps pasted into a photograph are not detected either. Judge it on data like yours",
+        "(`npr-keras eval`) before relying on it.",
+        "",
+        "## Versions",
+        "",
+        "| package | version |",
+        "|---|---|",
+        *(f"| {name} | {version} |" for name, version in settings["versions"].items()),
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,152 @@
+"""What a training run leaves on disk, and how it goes on from there."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+from npr_keras.atomic import replacing, write_text
+from npr_keras.errors import RunError
+from npr_keras.models import MODEL_FILE, load_detector, save_detector
+
+CONFIG_FILE = "config.json"
+HISTORY_FILE = "history.csv"
+CARD_FILE = "README.md"
+
+
+class RunFolder:
+    """The folder of one run: configuration, history, the last checkpoint, and the result.
+
+    Everything in it is replaced atomically. The history is written before the checkpoint of its
+    epoch, and rows beyond the checkpoint are dropped on resuming, so a kill between any two
+    writes costs at most one epoch.
+
+    Args:
+        path: The folder; made when the run begins.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+        self.model = self.path / MODEL_FILE
+
+    def begin(self, settings: dict, resume: bool) -> int:
+        """Starts a run, or goes on with the one that is there.
+
+        Args:
+            settings: All that decides the result, JSON values. `settings["training"]["epochs"]`
+                may grow on resuming; everything else has to stay.
+            resume: Whether to go on where a run is there already.
+
+        Returns:
+            The number of epochs that are done.
+
+        Raises:
+            RunError: If a run is there and `resume` is False, or its settings are others.
+        """
+        stored = self._read_config()
+        if stored is None:
+            if self.model.exists():
+                raise RunError(
+                    f"{self.path} already holds a model that was not trained there. "
+                    "Choose another --name or --out."
+                )
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_text(self.path / CONFIG_FILE, json.dumps(settings, indent=2) + "\n")
+            return 0
+        if not resume:
+            raise RunError(
+                f"{self.path} already holds a training run. Go on with it by --resume, "
+                "choose another --name or --out, or remove the folder."
+            )
+        changed = _changes(stored["settings"], settings["settings"])
+        if changed:
+            raise RunError(
+                f"{self.path} was begun with other settings, so resuming would mix two runs:\n"
+                + "\n".join(f"  {name}: was {was!r}, now {now!r}" for name, was, now in changed)
+                + "\nUse the old settings, or another --name."
+            )
+        done = self.last_epoch()
+        epochs = settings["settings"]["training"]["epochs"]
+        if done > epochs:
+            raise RunError(f"{self.path} has done {done} epochs, more than the {epochs} asked for.")
+        write_text(self.path / CONFIG_FILE, json.dumps(settings, indent=2) + "\n")
+        self._write_history(self.history()[:done])
+        return done
+
+    def _read_config(self):
+        file = self.path / CONFIG_FILE
+        if not file.exists():
+            return None
+        try:
+            stored = json.loads(file.read_text(encoding="utf-8"))
+            stored["settings"]["training"]["epochs"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{file} is not the configuration of a training run: {error!r}") from error
+        return stored
+
+    def _checkpoint(self, epoch: int) -> Path:
+        return self.path / "checkpoints" / f"{epoch:04d}.keras"
+
+    def last_epoch(self) -> int:
+        """How many epochs the newest checkpoint has behind it; 0 where there is none."""
+        names = [p.stem for p in self._checkpoint(0).parent.glob("[0-9]*.keras")]
+        return max((int(name) for name in names if name.isdigit()), default=0)
+
+    def load_checkpoint(self):
+        """The newest checkpoint as a compiled detector."""
+        return load_detector(self._checkpoint(self.last_epoch()), compile=True)
+
+    def save_epoch(self, detector, row: dict) -> None:
+        """Keeps an epoch: its row of the history, then its checkpoint; the one before goes.
+
+        Args:
+            detector: Compiled, with its optimizer's state.
+            row: Figures of the epoch, `row["epoch"]` counted from 1.
+        """
+        epoch = row["epoch"]
+        self._write_history([*self.history()[: epoch - 1], row])
+        checkpoint = self._checkpoint(epoch)
+        checkpoint.parent.mkdir(exist_ok=True)
+        save_detector(detector, checkpoint, optimizer=True)
+        # Also what a killed process left: older checkpoints, and temporary files.
+        for file in checkpoint.parent.iterdir():
+            if file != checkpoint and file.suffix == ".keras":
+                file.unlink()
+
+    def finish(self, detector, card: str) -> None:
+        """Writes the model, without its optimizer, and its card."""
+        write_text(self.path / CARD_FILE, card)
+        save_detector(detector, self.model)
+
+    def history(self) -> list[dict]:
+        """One dict an epoch, numbers as numbers."""
+        file = self.path / HISTORY_FILE
+        if not file.exists():
+            return []
+        with open(file, encoding="utf-8", newline="") as lines:
+            return [
+                {k: int(v) if k == "epoch" else float(v or "nan") for k, v in row.items()}
+                for row in csv.DictReader(lines)
+            ]
+
+    def _write_history(self, rows):
+        with replacing(self.path / HISTORY_FILE) as temporary:
+            with open(temporary, "w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else ["epoch"])
+                writer.writeheader()
+                writer.writerows(rows)
+
+
+def _changes(old, new, prefix=""):
+    """Differing values of two nested dicts: (dotted name, old, new)."""
+    changes = []
+    for key in sorted(set(old) | set(new)):
+        name = f"{prefix}{key}"
+        was, now = old.get(key), new.get(key)
+        if isinstance(was, dict) and isinstance(now, dict):
+            changes += _changes(was, now, f"{name}.")
+        elif was != now and name != "training.epochs":
+            changes.append((name, was, now))
+    return changes

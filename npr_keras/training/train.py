@@ -1,0 +1,214 @@
+"""Training by the official recipe, epoch by epoch, so that it can stop and go on anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from npr_keras.config import PROTOCOLS, DetectorConfig, TrainingConfig
+from npr_keras.data.dataset import TrainingImages
+from npr_keras.data.folder import Source, count_labels
+from npr_keras.data.unreadable import Unreadable
+from npr_keras.errors import NPRKerasError, RunError
+from npr_keras.evaluation.evaluate import metrics_of, score
+from npr_keras.models import Detector
+from npr_keras.predict import KerasPredictor
+from npr_keras.training.model_card import model_card
+from npr_keras.training.run_folder import RunFolder
+from npr_keras.versions import versions
+
+# How the official code validates (protocol, section 3).
+VALIDATION_PROTOCOL = PROTOCOLS["resize256_centercrop224"]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What training leaves.
+
+    Attributes:
+        detector: The trained `Detector`.
+        path: Its folder.
+        history: One dict an epoch.
+        unreadable: Dict from path to what was wrong with an image.
+    """
+
+    detector: Detector
+    path: str
+    history: list[dict]
+    unreadable: dict[str, str]
+
+
+def train(
+    source: Source,
+    config: TrainingConfig | None = None,
+    detector_config: DetectorConfig | None = None,
+    representation: keras.layers.Layer | None = None,
+    out: str | os.PathLike = "saved_models/npr",
+    resume: bool = False,
+    pipeline: str = "auto",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> TrainingResult:
+    """Trains a detector and writes it to a folder.
+
+    Same source, settings, backend and machine: same weights, however often the run was killed
+    and resumed.
+
+    Args:
+        source: What to train on, see `find_source`.
+        config: The recipe. Default: the official one.
+        detector_config, representation: As for `Detector`.
+        out: The run's folder, see `RunFolder`.
+        resume: Whether to go on with a run that is there.
+        pipeline: See `npr_keras.data.dataset.PIPELINES`.
+        callbacks: Keras callbacks. At an epoch's end their `logs` hold the row of the history.
+
+    Raises:
+        RunError: If the folder does not allow it, or the loss is no longer a number.
+        TooManyUnreadableError: If more images are unreadable than `config` allows.
+    """
+    config = config or TrainingConfig()
+    run = RunFolder(out)
+    previous_policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(config.precision)
+    try:
+        keras.utils.set_random_seed(config.seed)
+        detector = Detector(detector_config, representation)
+        settings = _settings(source, config, detector)
+        done = run.begin(settings, resume)
+        if done:
+            detector = run.load_checkpoint()
+        else:
+            compile_detector(detector, config)
+        unreadable = Unreadable(len(source.train) + len(source.val), config.max_unreadable)
+        if done < config.epochs:
+            images = TrainingImages(source.train, config, unreadable)
+            keeper = _EpochKeeper(run, images, source.val, pipeline)
+            _fit(detector, images, config, done, pipeline, [keeper, *callbacks])
+    finally:
+        keras.config.set_dtype_policy(previous_policy)
+    history = run.history()
+    run.finish(detector, model_card(settings, history, unreadable.reasons))
+    return TrainingResult(detector, os.fspath(out), history, unreadable.reasons)
+
+
+def compile_detector(detector: Detector, config: TrainingConfig) -> None:
+    """Gives a detector the recipe's loss and optimizer.
+
+    XLA is left to JAX, which needs it: on a CPU it makes TensorFlow's training three times slower.
+    """
+    detector.compile(
+        optimizer=keras.optimizers.Adam(
+            config.learning_rate, config.beta_1, config.beta_2, config.epsilon
+        ),
+        loss=keras.losses.BinaryCrossentropy(from_logits=True),
+        metrics=[accuracy],
+        jit_compile=keras.backend.backend() == "jax",
+    )
+
+
+@keras.saving.register_keras_serializable(package="npr_keras")
+def accuracy(labels, logits):
+    """Whether each logit is on its label's side of 0: (B, 1), (B, 1) -> (B, 1)."""
+    return keras.ops.cast((logits > 0) == (labels > 0.5), "float32")
+
+
+def _fit(detector, images, config, done, pipeline, callbacks):
+    try:
+        detector.fit(
+            images.batches(pipeline),
+            initial_epoch=done,
+            epochs=config.epochs,
+            shuffle=False,  # the plan of the epoch has done that
+            verbose=0,
+            callbacks=callbacks,
+        )
+    except NPRKerasError:
+        raise
+    except Exception:
+        # A data pipeline wraps what is raised inside it.
+        if images.unreadable.error:
+            raise images.unreadable.error from None
+        raise
+
+
+class _EpochKeeper(keras.callbacks.Callback):
+    """Before an epoch: its data and learning rate. After it: validation, history, checkpoint."""
+
+    def __init__(self, run: RunFolder, images: TrainingImages, val, pipeline: str):
+        super().__init__()
+        self.run = run
+        self.images = images
+        self.val = val
+        self.pipeline = pipeline
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.images.epoch = epoch
+        self.model.optimizer.learning_rate = self.images.config.learning_rate_at(epoch)
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = time.perf_counter() - self.started
+        if not np.isfinite(logs["loss"]):
+            raise RunError(
+                f"The loss is {logs['loss']} in epoch {epoch + 1}, so training stops. The checkpoint "
+                "of the epoch before is kept. A lower --lr, or --precision float32, may help."
+            )
+        row = {
+            "epoch": epoch + 1,
+            "learning_rate": self.images.config.learning_rate_at(epoch),
+            "loss": float(logs["loss"]),
+            "accuracy": float(logs["accuracy"]),
+            **self._validate(),
+            "images_per_second": len(self.images.records) / seconds,
+            "seconds": time.perf_counter() - self.started,
+        }
+        self.run.save_epoch(self.model, row)
+        logs.update(row)
+
+    def _validate(self):
+        if not self.val:
+            return {}
+        logits = score(
+            KerasPredictor(self.model),
+            self.val,
+            VALIDATION_PROTOCOL,
+            self.images.unreadable,
+            self.images.config.batch_size,
+            self.pipeline,
+        )
+        metrics = metrics_of(self.val, logits)
+        return {
+            "val_accuracy": metrics.accuracy,
+            "val_average_precision": metrics.average_precision,
+        }
+
+
+def _settings(source: Source, config: TrainingConfig, detector: Detector) -> dict:
+    """What decides a run, under "settings", and what describes the machine it began on."""
+    real, fake = count_labels(source.train)
+    parts = detector.get_config()
+    layer = parts["representation"]
+    settings = {
+        "source": {
+            "classes": source.classes,
+            "real": real,
+            "fake": fake,
+            "fingerprint": source.fingerprint(),
+        },
+        "training": config.to_dict(),
+        "detector": parts["config"],
+        "representation": {"class_name": layer["class_name"], "config": layer["config"]},
+        "backend": keras.backend.backend(),
+    }
+    return {
+        "settings": json.loads(json.dumps(settings)),  # tuples become lists, as they come back
+        "source_path": os.path.abspath(source.root),
+        "versions": versions(),
+    }
+
