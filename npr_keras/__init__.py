@@ -1,0 +1,57 @@
+"""Neighbouring Pixel Relationships on Keras 3: train, judge and use detectors of generated images.
+
+The names below are imported on first use, so that `import npr_keras` stays light and a backend can
+still be chosen after it (Keras reads KERAS_BACKEND when it is first imported).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "NPR": "npr_keras.layers",
+    "Detector": "npr_keras.models",
+    "DetectorConfig": "npr_keras.config",
+    "KerasPredictor": "npr_keras.predict",
+    "PROTOCOLS": "npr_keras.config",
+    "Preprocessing": "npr_keras.config",
+    "TrainingConfig": "npr_keras.config",
+    "evaluate": "npr_keras.evaluation.evaluate",
+    "find_sets": "npr_keras.data.folder",
+    "find_source": "npr_keras.data.folder",
+    "load_detector": "npr_keras.models",
+    "load_image": "npr_keras.data.decode",
+    "save_detector": "npr_keras.models",
+    "train": "npr_keras.training",
+}
+_RENAMED = {"load_image": "load"}
+
+__all__ = ["__version__", *_PUBLIC]
+
+if TYPE_CHECKING:
+    from npr_keras.config import (
+        PROTOCOLS,
+        DetectorConfig,
+        Preprocessing,
+        TrainingConfig,
+    )
+    from npr_keras.data.decode import load as load_image
+    from npr_keras.data.folder import find_sets, find_source
+    from npr_keras.evaluation.evaluate import evaluate
+    from npr_keras.layers import NPR
+    from npr_keras.models import Detector, load_detector, save_detector
+    from npr_keras.predict import KerasPredictor
+    from npr_keras.training import train
+
+
+def __getattr__(name):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'npr_keras' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), _RENAMED.get(name, name))
+
+
+def __dir__():
+    return sorted(__all__)

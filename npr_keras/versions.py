@@ -7,7 +7,7 @@ import platform
 import sys
 
 _PACKAGES = ("npr-keras", "keras", "tensorflow", "torch", "jax", "numpy", "pillow")
-_CODECS = {"libjpeg_turbo": "libjpeg-turbo", "zlib": "zlib", "webp": "libwebp", "avif": "libavif"}
+_CODECS = {"libjpeg_turbo": "libjpeg-turbo", "webp": "libwebp", "avif": "libavif"}
 
 
 def versions() -> dict[str, str]:

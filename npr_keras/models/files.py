@@ -23,8 +23,13 @@ def save_detector(detector: Detector, path: str | os.PathLike, optimizer: bool =
         optimizer: Whether its optimizer's state goes in too (three times the size).
     """
     _require_ending(path)
+    if detector.compiled and not optimizer:
+        # Keras writes the optimizer of whatever is compiled.
+        bare = Detector.from_config(detector.get_config())
+        bare.set_weights(detector.get_weights())
+        detector = bare
     with replacing(path) as temporary:
-        detector.save(temporary, include_optimizer=optimizer)
+        detector.save(temporary)
 
 
 def load_detector(path: str | os.PathLike, compile: bool = False) -> Detector:

@@ -45,7 +45,7 @@ class RunFolder:
         Raises:
             RunError: If a run is there and `resume` is False, or its settings are others.
         """
-        stored = self._read_config()
+        stored = self.read_config()
         if stored is None:
             if self.model.exists():
                 raise RunError(
@@ -75,7 +75,8 @@ class RunFolder:
         self._write_history(self.history()[:done])
         return done
 
-    def _read_config(self):
+    def read_config(self) -> dict | None:
+        """What the run was begun with; None where no run is there."""
         file = self.path / CONFIG_FILE
         if not file.exists():
             return None

@@ -1,0 +1,1 @@
+"""The command line of npr-keras: the only place that knows click and rich."""

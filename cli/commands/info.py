@@ -1,0 +1,31 @@
+"""`npr-keras info`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
+
+
+@click.command("info")
+@click.argument("model", required=False, type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@backend_option
+def command(model, as_json, backend):
+    """Describe a model, or, without one, what is installed and what it is good for.
+
+    \b
+    npr-keras info
+    npr-keras info saved_models/npr
+    """
+    import_tensorflow_quietly()
+    from npr_keras_cli import render
+    from npr_keras_cli.environment import describe_environment, describe_model
+
+    described = describe_model(model) if model else describe_environment(backend)
+    if as_json:
+        click.echo(json.dumps(render.without_nan(described), indent=2))
+    else:
+        render.show_fields(described)

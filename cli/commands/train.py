@@ -1,0 +1,48 @@
+"""`npr-keras train`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from npr_keras.config import PRECISIONS, PROTOCOLS, TrainingConfig
+from npr_keras_cli.backend import backend_option
+from npr_keras_cli.options import comma_list, fraction, pipeline_option
+
+DEFAULT = TrainingConfig()
+
+
+@click.command("train")
+@click.option("--source", default="progan", show_default=True, help="progan, or a folder.")
+@click.option("--classes", callback=comma_list, help="Classes, such as car,cat,chair,horse.  [default: all]")
+@click.option("--data-root", envvar="NPR_DATA", type=click.Path(), help="Where the named sources lie (or NPR_DATA).")
+@click.option("--name", help="The run's folder under --out.  [default: npr-<source>-<classes>]")
+@click.option("--out", default="saved_models", show_default=True, type=click.Path(file_okay=False), help="Where runs are kept.")
+@click.option("--resume", is_flag=True, help="Go on with the run that is there; start it if there is none.")
+@click.option("--epochs", default=DEFAULT.epochs, show_default=True, help="Passes over the images.")
+@click.option("--batch-size", default=DEFAULT.batch_size, show_default=True, help="Images a step.")
+@click.option("--lr", default=DEFAULT.learning_rate, show_default=True, help="Adam's step size; x 0.9 every 10 epochs.")
+@click.option("--seed", default=DEFAULT.seed, show_default=True, help="Of weights, order, crops and flips.")
+@click.option("--precision", default=DEFAULT.precision, show_default=True, type=click.Choice(PRECISIONS), help="Mixed: for GPUs.")
+@click.option("--protocol", default="resize256", show_default=True, type=click.Choice(list(PROTOCOLS)), help="Pixels when the model scores; kept with it.")
+@click.option("--max-unreadable", default="1%", show_default=True, callback=fraction, help="Share of images that may be unreadable.")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs into the run's folder.")
+@pipeline_option
+@backend_option
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(**options):
+    """Train a detector on real and generated images.
+
+    The defaults are the official recipe. Progress goes to stderr. Stopped by Ctrl-C or killed, a
+    run goes on with --resume and ends with the weights it would have had.
+
+    \b
+    npr-keras train --source progan --classes car,cat,chair,horse
+    npr-keras train --source my_images --epochs 20 --seed 1 --name mine
+    """
+    from npr_keras_cli.training_view import run_training
+
+    result = run_training(options)
+    if options["as_json"]:
+        click.echo(json.dumps(result, indent=2))

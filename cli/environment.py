@@ -1,0 +1,81 @@
+"""What `npr-keras info` says."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from npr_keras_cli.backend import BACKENDS
+
+# What a package is needed for, and the pip line that brings it.
+NEEDED_FOR = {
+    "tensorflow": ("tf.data, the tensorflow backend, SavedModel and TFLite", "pip install tensorflow"),
+    "torch": ("the torch backend, official checkpoints", 'pip install "npr-keras[torch]"'),
+    "jax": ("the jax backend", 'pip install "npr-keras[jax]"'),
+    "tensorboard": ("train --tensorboard", 'pip install "npr-keras[tensorboard]"'),
+    "tensorflow-serving-api": ("TF Serving's messages", "pip install tensorflow-serving-api"),
+}
+
+
+def describe_environment(backend: str) -> dict:
+    """Versions, backends, devices of the one in use, and what is missing for what."""
+    from npr_keras.versions import package_version, versions
+
+    return {
+        "backend": backend,
+        "devices": _devices(backend),
+        "backends": {b: package_version(b) or "not installed" for b in BACKENDS},
+        "versions": {k: v for k, v in versions().items() if k not in BACKENDS},
+        "missing": {
+            package: f"needed for {purpose}: {line}"
+            for package, (purpose, line) in NEEDED_FOR.items()
+            if package_version(package) is None
+        }
+        or "nothing",
+    }
+
+
+def describe_model(path: str) -> dict:
+    """What a model file holds, and how it was trained where that lies beside it."""
+    from npr_keras.models import load_detector
+    from npr_keras.training.run_folder import RunFolder
+
+    detector = load_detector(path)
+    file = os.path.join(path, "model.keras") if os.path.isdir(path) else path
+    run = RunFolder(os.path.dirname(os.path.abspath(file)))
+    layer = detector.representation
+    config = detector.config
+    described = {
+        "file": file,
+        "size": f"{os.path.getsize(file) / 2**20:.1f} MiB",
+        "representation": f"{type(layer).__name__}("
+        + ", ".join(f"{k}={getattr(layer, k)}" for k in ("window", "reference", "scale") if hasattr(layer, k))
+        + ")",
+        "trunk": f"{' + '.join(map(str, config.blocks))} bottlenecks, width {config.width}",
+        "parameters": f"{sum(math.prod(w.shape) for w in detector.trainable_weights):,} trainable",
+        "pixels": config.preprocessing.to_dict(),
+    }
+    trained = run.read_config()
+    if trained:
+        settings = trained["settings"]
+        described["trained on"] = {"path": trained["source_path"], **settings["source"]}
+        described["recipe"] = settings["training"]
+        described["backend"] = settings["backend"]
+        described["last epoch"] = (run.history() or [{}])[-1]
+        described["versions"] = trained["versions"]
+    return described
+
+
+def _devices(backend: str) -> list[str]:
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return [d.name.removeprefix("/physical_device:") for d in tf.config.list_physical_devices()]
+    if backend == "torch":
+        import torch
+
+        gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        return [f"CPU ({torch.get_num_threads()} threads)", *gpus]
+    import jax
+
+    return [str(device) for device in jax.devices()]

@@ -1,0 +1,140 @@
+"""Results as tables for people, and as JSON and CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import math
+
+import click
+
+from npr_keras_cli.console import stdout
+
+# Figure -> the head of its column.
+COLUMNS = {
+    "accuracy": "acc",
+    "average_precision": "AP",
+    "real_accuracy": "real acc",
+    "fake_accuracy": "fake acc",
+    "balanced_accuracy": "bal acc",
+    "auc": "AUC",
+}
+
+
+def show_evaluation(results, described: dict, form: str | None) -> None:
+    """Prints an evaluation: a table, or JSON, or CSV.
+
+    Args:
+        results: List of `SetResult`.
+        described: What was evaluated: model, data, protocol, backend.
+        form: None, `"json"` or `"csv"`.
+    """
+    from npr_keras.evaluation.evaluate import mean_over_sets, pooled
+
+    mean, everything = mean_over_sets(results), dataclasses.asdict(pooled(results))
+    rows = [{"set": r.name, **dataclasses.asdict(r.metrics)} for r in results]
+    if form == "json":
+        from npr_keras.versions import versions
+
+        sets = [{**row, "unreadable": r.unreadable} for row, r in zip(rows, results, strict=True)]
+        report = {**described, "sets": sets, "mean": mean, "pooled": everything}
+        report["versions"] = versions()
+        click.echo(json.dumps(without_nan(report), indent=2))
+    elif form == "csv":
+        click.echo(_csv([*rows, {"set": "(mean)", **mean}, {"set": "(pooled)", **everything}]), nl=False)
+    else:
+        _evaluation_table(rows, mean, everything, described)
+
+
+def _evaluation_table(rows, mean, everything, described):
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold", show_edge=False)
+    table.add_column("set", overflow="fold")
+    table.add_column("real", justify="right")
+    table.add_column("fake", justify="right")
+    for head in COLUMNS.values():
+        table.add_column(head, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*_cells(row))
+    if len(rows) > 1:
+        table.add_section()
+        table.add_row(*_cells({"set": f"mean of {len(rows)} sets", **mean}), style="bold")
+        table.add_row(*_cells({"set": "all images pooled", **everything}))
+    stdout().print(table)
+    protocol = described["protocol"]
+    stdout().print(f"\nPer cent. Accuracy at probability 0.5; pixels: {protocol}.", style="dim")
+    if any(math.isnan(row["average_precision"]) for row in rows):
+        stdout().print("– undefined: needs both real and generated images.", style="dim")
+
+
+def _cells(row):
+    counts = [f"{row[name]:,}" if name in row else "" for name in ("real", "fake")]
+    figures = ["–" if math.isnan(row[name]) else f"{100 * row[name]:.1f}" for name in COLUMNS]
+    return [row["set"], *counts, *figures]
+
+
+def show_fields(fields: dict) -> None:
+    """Prints a dict as aligned lines; a dict inside it gets lines of its own, indented."""
+    width = max(map(len, fields))
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            inner = max(map(len, value), default=0)
+            lines = [f"{key.ljust(inner)}  {_field(entry)}" for key, entry in value.items()]
+        elif isinstance(value, list):
+            lines = list(map(_field, value))
+        else:
+            lines = [_field(value)]
+        for i, line in enumerate(lines or ["none"]):
+            stdout().print(f"{name if i == 0 else '':{width}}  {line}", markup=False, soft_wrap=True)
+
+
+def _field(value) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return ", ".join(map(_field, value)) if isinstance(value, list) else str(value)
+
+
+def write_scores(results, path) -> None:
+    """One line an image: path, label, set, class, logit, probability, and what was wrong."""
+    from npr_keras.atomic import write_text
+
+    rows = []
+    for result in results:
+        for record, logit in zip(result.records, result.logits.tolist(), strict=True):
+            rows.append(
+                {
+                    "path": record.path,
+                    "label": record.label,
+                    "set": result.name,
+                    "class": record.class_name,
+                    "logit": logit,
+                    "probability": 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0,
+                    "error": result.unreadable.get(record.path, ""),
+                }
+            )
+    write_text(path, _csv(rows))
+
+
+def _csv(rows) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[-1]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: "" if _is_nan(v) else v for k, v in row.items()})
+    return text.getvalue()
+
+
+def without_nan(value):
+    """NaN is not JSON: null in its place."""
+    if isinstance(value, dict):
+        return {k: without_nan(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [without_nan(v) for v in value]
+    return None if _is_nan(value) else value
+
+
+def _is_nan(value) -> bool:
+    return isinstance(value, float) and math.isnan(value)
