@@ -9,7 +9,10 @@ from npr_keras_cli.backend import BACKENDS
 
 # What a package is needed for, and the pip line that brings it.
 NEEDED_FOR = {
-    "tensorflow": ("tf.data, the tensorflow backend, SavedModel and TFLite", "pip install tensorflow"),
+    "tensorflow": (
+        "tf.data, the tensorflow backend, SavedModel and TFLite",
+        "pip install tensorflow",
+    ),
     "torch": ("the torch backend, official checkpoints", 'pip install "npr-keras[torch]"'),
     "jax": ("the jax backend", 'pip install "npr-keras[jax]"'),
     "tensorboard": ("train --tensorboard", 'pip install "npr-keras[tensorboard]"'),
@@ -49,7 +52,11 @@ def describe_model(path: str) -> dict:
         "file": file,
         "size": f"{os.path.getsize(file) / 2**20:.1f} MiB",
         "representation": f"{type(layer).__name__}("
-        + ", ".join(f"{k}={getattr(layer, k)}" for k in ("window", "reference", "scale") if hasattr(layer, k))
+        + ", ".join(
+            f"{k}={getattr(layer, k)}"
+            for k in ("window", "reference", "scale")
+            if hasattr(layer, k)
+        )
         + ")",
         "trunk": f"{' + '.join(map(str, config.blocks))} bottlenecks, width {config.width}",
         "parameters": f"{sum(math.prod(w.shape) for w in detector.trainable_weights):,} trainable",

@@ -16,6 +16,7 @@ COMMANDS = {
     "eval": "evaluate",
     "convert": "convert",
     "info": "info",
+    "bench": "bench",
 }
 
 

@@ -43,15 +43,18 @@ def show_evaluation(results, described: dict, form: str | None) -> None:
         report["versions"] = versions()
         click.echo(json.dumps(without_nan(report), indent=2))
     elif form == "csv":
-        click.echo(_csv([*rows, {"set": "(mean)", **mean}, {"set": "(pooled)", **everything}]), nl=False)
+        click.echo(
+            _csv([*rows, {"set": "(mean)", **mean}, {"set": "(pooled)", **everything}]), nl=False
+        )
     else:
         _evaluation_table(rows, mean, everything, described)
 
 
 def _evaluation_table(rows, mean, everything, described):
+    from rich import box
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold", show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     table.add_column("set", overflow="fold")
     table.add_column("real", justify="right")
     table.add_column("fake", justify="right")
@@ -76,6 +79,17 @@ def _cells(row):
     return [row["set"], *counts, *figures]
 
 
+def show_speed(rates: dict[str, float], backend: str) -> None:
+    """Prints images a second, and ours as a multiple of each of the others."""
+    ours = next(iter(rates.values()))
+    stdout().print(f"{'':32}{'images/s':>10}{'npr-keras is':>16}", style="bold")
+    for i, (name, rate) in enumerate(rates.items()):
+        name, ratio = (f"{name} ({backend})", "") if i == 0 else (name, f"{ours / rate:.2f} x")
+        stdout().print(f"{name:32}{rate:>10.1f}{ratio:>16}")
+    if len(rates) == 1:
+        stdout().print('PyTorch is not installed: pip install "npr-keras[torch]"', markup=False)
+
+
 def show_fields(fields: dict) -> None:
     """Prints a dict as aligned lines; a dict inside it gets lines of its own, indented."""
     width = max(map(len, fields))
@@ -88,7 +102,9 @@ def show_fields(fields: dict) -> None:
         else:
             lines = [_field(value)]
         for i, line in enumerate(lines or ["none"]):
-            stdout().print(f"{name if i == 0 else '':{width}}  {line}", markup=False, soft_wrap=True)
+            stdout().print(
+                f"{name if i == 0 else '':{width}}  {line}", markup=False, soft_wrap=True
+            )
 
 
 def _field(value) -> str:

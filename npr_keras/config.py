@@ -202,7 +202,11 @@ class TrainingConfig(_Config):
             value = getattr(self, name)
             self._require(_is_int(value) and value > 0, name, "a positive integer")
         for name in ("learning_rate", "epsilon", "decay"):
-            self._require(_is_number(getattr(self, name)) and getattr(self, name) > 0, name, "a number above 0")
+            self._require(
+                _is_number(getattr(self, name)) and getattr(self, name) > 0,
+                name,
+                "a number above 0",
+            )
         for name in ("beta_1", "beta_2"):
             self._require(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1")
         for name in ("flip", "max_unreadable"):
@@ -211,9 +215,13 @@ class TrainingConfig(_Config):
                 name,
                 "a number from 0 to 1",
             )
-        self._require(_is_int(self.seed) and 0 <= self.seed < 2**32, "seed", "an integer from 0 to 2**32 - 1")
+        self._require(
+            _is_int(self.seed) and 0 <= self.seed < 2**32, "seed", "an integer from 0 to 2**32 - 1"
+        )
         self._require(self.precision in PRECISIONS, "precision", f"one of {', '.join(PRECISIONS)}")
-        self._require(_is_int(self.crop) and self.crop >= 2, "crop", "an integer of at least 2 (pixels)")
+        self._require(
+            _is_int(self.crop) and self.crop >= 2, "crop", "an integer of at least 2 (pixels)"
+        )
         self._require(
             self.resize is None or (_is_int(self.resize) and self.resize >= self.crop),
             "resize",
@@ -226,4 +234,3 @@ class TrainingConfig(_Config):
         The official code multiplies by 0.9 at the end of the epochs 10, 20, 30 and 40.
         """
         return self.learning_rate * self.decay ** (max(0, epoch - 1) // self.decay_every)
-

@@ -16,7 +16,10 @@ def versions() -> dict[str, str]:
     Reads metadata only: nothing heavy is imported. Two results can be compared only where the
     codecs agree, because the codecs decide the pixels.
     """
-    found = {"python": platform.python_version(), "platform": f"{sys.platform} {platform.machine()}"}
+    found = {
+        "python": platform.python_version(),
+        "platform": f"{sys.platform} {platform.machine()}",
+    }
     for package in _PACKAGES:
         version = package_version(package)
         if version:

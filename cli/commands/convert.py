@@ -16,7 +16,13 @@ OFFICIAL = (".pth", ".pt")
 @click.command("convert")
 @click.argument("source", type=click.Path())
 @click.argument("target", type=click.Path())
-@click.option("--protocol", default="resize256", show_default=True, type=click.Choice(list(PROTOCOLS)), help="How the new .keras file's pixels are made.")
+@click.option(
+    "--protocol",
+    default="resize256",
+    show_default=True,
+    type=click.Choice(list(PROTOCOLS)),
+    help="How the new .keras file's pixels are made.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
 @backend_option
 def command(source, target, protocol, overwrite, backend):

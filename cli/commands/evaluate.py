@@ -11,17 +11,38 @@ from npr_keras_cli.options import fraction, pipeline_option
 
 @click.command("eval")
 @click.option("--model", required=True, type=click.Path(), help="A .keras file, or a run's folder.")
-@click.option("--data", required=True, type=click.Path(), help="Images in 0_real and 1_fake, or a folder of such sets.")
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(),
+    help="Images in 0_real and 1_fake, or a folder of such sets.",
+)
 @click.option("--pool", is_flag=True, help="Take everything under --data as one set.")
-@click.option("--protocol", type=click.Choice(list(PROTOCOLS)), help="How files become pixels.  [default: the model's]")
-@click.option("--batch-size", default=32, show_default=True, type=click.IntRange(1), help="Images at once.")
-@click.option("--max-unreadable", default="1%", show_default=True, callback=fraction, help="Share of images that may be unreadable.")
-@click.option("--scores", type=click.Path(dir_okay=False), help="Write each image's score to this CSV file.")
+@click.option(
+    "--protocol",
+    type=click.Choice(list(PROTOCOLS)),
+    help="How files become pixels.  [default: the model's]",
+)
+@click.option(
+    "--batch-size", default=32, show_default=True, type=click.IntRange(1), help="Images at once."
+)
+@click.option(
+    "--max-unreadable",
+    default="1%",
+    show_default=True,
+    callback=fraction,
+    help="Share of images that may be unreadable.",
+)
+@click.option(
+    "--scores", type=click.Path(dir_okay=False), help="Write each image's score to this CSV file."
+)
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @pipeline_option
 @backend_option
-def command(model, data, pool, protocol, batch_size, max_unreadable, scores, form, pipeline, backend):
+def command(
+    model, data, pool, protocol, batch_size, max_unreadable, scores, form, pipeline, backend
+):
     """Judge a detector on labelled images.
 
     A folder with 0_real and 1_fake is one set. Otherwise each child folder is a set, and the
@@ -59,4 +80,6 @@ def command(model, data, pool, protocol, batch_size, max_unreadable, scores, for
     warn_unreadable({k: v for result in results for k, v in result.unreadable.items()})
     if scores:
         render.write_scores(results, scores)
-    render.show_evaluation(results, {"model": model, "data": data, "protocol": chosen.name, "backend": backend}, form)
+    render.show_evaluation(
+        results, {"model": model, "data": data, "protocol": chosen.name, "backend": backend}, form
+    )

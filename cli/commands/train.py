@@ -15,18 +15,58 @@ DEFAULT = TrainingConfig()
 
 @click.command("train")
 @click.option("--source", default="progan", show_default=True, help="progan, or a folder.")
-@click.option("--classes", callback=comma_list, help="Classes, such as car,cat,chair,horse.  [default: all]")
-@click.option("--data-root", envvar="NPR_DATA", type=click.Path(), help="Where the named sources lie (or NPR_DATA).")
+@click.option(
+    "--classes", callback=comma_list, help="Classes, such as car,cat,chair,horse.  [default: all]"
+)
+@click.option(
+    "--data-root",
+    envvar="NPR_DATA",
+    type=click.Path(),
+    help="Where the named sources lie (or NPR_DATA).",
+)
 @click.option("--name", help="The run's folder under --out.  [default: npr-<source>-<classes>]")
-@click.option("--out", default="saved_models", show_default=True, type=click.Path(file_okay=False), help="Where runs are kept.")
-@click.option("--resume", is_flag=True, help="Go on with the run that is there; start it if there is none.")
+@click.option(
+    "--out",
+    default="saved_models",
+    show_default=True,
+    type=click.Path(file_okay=False),
+    help="Where runs are kept.",
+)
+@click.option(
+    "--resume", is_flag=True, help="Go on with the run that is there; start it if there is none."
+)
 @click.option("--epochs", default=DEFAULT.epochs, show_default=True, help="Passes over the images.")
 @click.option("--batch-size", default=DEFAULT.batch_size, show_default=True, help="Images a step.")
-@click.option("--lr", default=DEFAULT.learning_rate, show_default=True, help="Adam's step size; x 0.9 every 10 epochs.")
-@click.option("--seed", default=DEFAULT.seed, show_default=True, help="Of weights, order, crops and flips.")
-@click.option("--precision", default=DEFAULT.precision, show_default=True, type=click.Choice(PRECISIONS), help="Mixed: for GPUs.")
-@click.option("--protocol", default="resize256", show_default=True, type=click.Choice(list(PROTOCOLS)), help="Pixels when the model scores; kept with it.")
-@click.option("--max-unreadable", default="1%", show_default=True, callback=fraction, help="Share of images that may be unreadable.")
+@click.option(
+    "--lr",
+    default=DEFAULT.learning_rate,
+    show_default=True,
+    help="Adam's step size; x 0.9 every 10 epochs.",
+)
+@click.option(
+    "--seed", default=DEFAULT.seed, show_default=True, help="Of weights, order, crops and flips."
+)
+@click.option(
+    "--precision",
+    default=DEFAULT.precision,
+    show_default=True,
+    type=click.Choice(PRECISIONS),
+    help="Mixed: for GPUs.",
+)
+@click.option(
+    "--protocol",
+    default="resize256",
+    show_default=True,
+    type=click.Choice(list(PROTOCOLS)),
+    help="Pixels when the model scores; kept with it.",
+)
+@click.option(
+    "--max-unreadable",
+    default="1%",
+    show_default=True,
+    callback=fraction,
+    help="Share of images that may be unreadable.",
+)
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs into the run's folder.")
 @pipeline_option
 @backend_option

@@ -29,7 +29,9 @@ _BATCHES_AHEAD = 4
 def choose_pipeline(pipeline: str = "auto") -> str:
     """`"tf.data"` or `"pydataset"`; auto takes tf.data where TensorFlow is installed."""
     if pipeline not in PIPELINES:
-        raise ConfigError(f"`pipeline` must be one of {', '.join(PIPELINES)}. Received: {pipeline!r}")
+        raise ConfigError(
+            f"`pipeline` must be one of {', '.join(PIPELINES)}. Received: {pipeline!r}"
+        )
     installed = _has_tensorflow()
     if pipeline == "tf.data" and not installed:
         raise MissingPackageError(

@@ -16,9 +16,7 @@ from npr_keras.errors import LayoutError, UnknownClassError
 
 REAL, FAKE = 0, 1
 LABEL_FOLDERS = {"0_real": REAL, "1_fake": FAKE, "nature": REAL, "ai": FAKE}
-EXTENSIONS = frozenset(
-    {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"}
-)
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 EXPECTED = "folders named 0_real and 1_fake (or nature and ai), at any depth, with images in them"
 

@@ -1,8 +1,8 @@
 """The pixel rule of `data/decode.py` as TensorFlow operations, equal to it bit for bit.
 
 Stock operations only, so that the same function serves `tf.data` and exported signatures. What a
-graph cannot read as Pillow does (TIFF, AVIF, animated WebP, transparent GIF, palette BMP) raises
-InvalidArgumentError when it runs; whoever can then asks Pillow.
+graph cannot read as Pillow does (TIFF, AVIF, animated WebP, transparent or partial GIF frames,
+palette BMP, CMYK JPEG) raises InvalidArgumentError when it runs; whoever can then asks Pillow.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ _GREY_PALETTE = np.repeat(np.arange(256, dtype=np.uint8), 4).reshape(256, 4)
 _GREY_PALETTE[:, 3] = 0
 
 
-def decode(data):
+def decode(data, cmyk=False):
     """Decodes one image.
 
     Args:
         data: Scalar string tensor: the encoded bytes.
+        cmyk: Whether to decode CMYK JPEGs too, for a server that has no Pillow to ask. Equal to
+            Pillow where the image has no black ink; elsewhere TensorFlow rounds down what Pillow
+            rounds to the nearest, and about half of the values are one level lower.
 
     Returns:
         uint8 RGB pixels, (H, W, 3), H and W unknown.
@@ -38,7 +41,7 @@ def decode(data):
     webp = starts_with(b"RIFF") & (_bytes_at(data, 8, 4) == b"WEBP")
     pixels = tf.case(
         [
-            (starts_with(b"\xff\xd8\xff"), lambda: _decode_jpeg(data)),
+            (starts_with(b"\xff\xd8\xff"), lambda: _decode_jpeg(data, cmyk)),
             (starts_with(b"\x89PNG\r\n\x1a\n"), lambda: _decode_png(data)),
             (webp, lambda: _decode_webp(data)),
             (starts_with(b"BM"), lambda: _decode_bmp(data)),
@@ -49,9 +52,12 @@ def decode(data):
     return tf.ensure_shape(pixels, [None, None, 3])
 
 
-def _decode_jpeg(data):
+def _decode_jpeg(data, cmyk):
     # The accurate integer DCT is what Pillow's libjpeg runs; TensorFlow's default is a faster one
     # that differs in two thirds of all values.
+    if not cmyk:
+        four = tf.image.extract_jpeg_shape(data)[2] == 4
+        data = _unsupported(data, four, "a CMYK JPEG")
     return tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
 
 
@@ -62,12 +68,19 @@ def _decode_png(data):
 
     def clipped():
         wide = tf.io.decode_png(data, channels=1, dtype=tf.uint16)
-        return tf.image.grayscale_to_rgb(tf.cast(tf.minimum(tf.cast(wide, tf.int32), 255), tf.uint8))
+        return tf.image.grayscale_to_rgb(
+            tf.cast(tf.minimum(tf.cast(wide, tf.int32), 255), tf.uint8)
+        )
 
     return tf.cond(grey16, clipped, lambda: tf.io.decode_png(data, channels=3))
 
 
 def _decode_webp(data):
+    # Bit 1 of the flags, byte 20 of the extended format: animated. TensorFlow 2.21 can write past
+    # a buffer there and abort the process.
+    flags = tf.io.decode_raw(_bytes_at(data, 20, 1), tf.uint8)
+    animated = (_bytes_at(data, 12, 4) == b"VP8X") & tf.reduce_any(flags // 2 % 2 == 1)
+    data = _unsupported(data, animated, "an animated WebP")
     pixels = tf.io.decode_image(data, expand_animations=False)
     return pixels[:, :, :3]
 
@@ -88,14 +101,36 @@ def _decode_bmp(data):
 
 
 def _decode_gif(data):
-    # Pillow looks a transparent pixel up in the palette, TensorFlow paints it black. The flag is
-    # bit 0 of the first graphic control extension: 21 F9 04 <flags>.
-    octets = tf.cast(tf.io.decode_raw(data, tf.uint8), tf.int32)
-    head = octets[:-3] * 65536 + octets[1:-2] * 256 + octets[2:-1]
-    flags = tf.boolean_mask(octets[3:], head == 0x21F904)[:1]
-    transparent = tf.reduce_any(flags % 2 == 1)
-    data = _unsupported(data, transparent, "a GIF with transparency")
+    data = _unsupported(data, ~_is_plain_gif(data), "a GIF with transparency or a partial frame")
     return tf.io.decode_image(data, channels=3, expand_animations=False)
+
+
+def _is_plain_gif(data):
+    """Whether the first frame is opaque and covers the canvas: walks the blocks in front of it.
+
+    Pillow looks a transparent pixel up in the palette, TensorFlow paints it black.
+    """
+    octets = tf.cast(tf.io.decode_raw(data, tf.uint8), tf.int32)
+    last = tf.size(octets) - 1
+
+    def at(position):
+        return octets[tf.minimum(position, last)]
+
+    def is_extension(position):  # 21 <kind> <sub-blocks>, but for the graphic control: 21 F9
+        return (position < last) & (at(position) == 0x21) & (at(position + 1) != 0xF9)
+
+    def skip_extension(position):
+        inside = lambda p: (p < last) & (at(p) != 0)  # noqa: E731
+        return tf.while_loop(inside, lambda p: [p + at(p) + 1], [position + 2])[0] + 1
+
+    # The header takes 13 bytes; byte 10 says whether a palette follows, and how large.
+    palette = tf.where(at(10) >= 128, 3 * tf.bitwise.left_shift(2, at(10) % 8), 0)
+    position = tf.while_loop(is_extension, lambda p: [skip_extension(p)], [13 + palette])[0]
+    control = (at(position) == 0x21) & (at(position + 1) == 0xF9)
+    transparent = control & (at(position + 3) % 2 == 1)
+    frame = _bytes_at(data, tf.where(control, position + 8, position), 9)
+    covers = frame == b"\x2c\0\0\0\0" + _bytes_at(data, 6, 4)  # left, top, width, height
+    return covers & ~transparent
 
 
 def _bytes_at(data, start, length):

@@ -141,7 +141,9 @@ def save_pth(state: Mapping[str, np.ndarray], path: str | os.PathLike) -> None:
     """Writes a bare official state dict, atomically."""
     torch = _torch()
     with replacing(path) as temporary:
-        torch.save({key: torch.from_numpy(np.array(value)) for key, value in state.items()}, temporary)
+        torch.save(
+            {key: torch.from_numpy(np.array(value)) for key, value in state.items()}, temporary
+        )
 
 
 def _torch():

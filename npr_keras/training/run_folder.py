@@ -84,7 +84,9 @@ class RunFolder:
             stored = json.loads(file.read_text(encoding="utf-8"))
             stored["settings"]["training"]["epochs"]
         except (ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{file} is not the configuration of a training run: {error!r}") from error
+            raise RunError(
+                f"{file} is not the configuration of a training run: {error!r}"
+            ) from error
         return stored
 
     def _checkpoint(self, epoch: int) -> Path:

@@ -211,4 +211,3 @@ def _settings(source: Source, config: TrainingConfig, detector: Detector) -> dic
         "source_path": os.path.abspath(source.root),
         "versions": versions(),
     }
-

@@ -1,0 +1,63 @@
+"""`npr-keras bench`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from npr_keras.config import PRECISIONS
+from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
+
+
+@click.command("bench")
+@click.argument("task", type=click.Choice(["train", "score"]))
+@click.option(
+    "--batch-size", default=32, show_default=True, type=click.IntRange(1), help="Images a step."
+)
+@click.option(
+    "--size",
+    default=224,
+    show_default=True,
+    type=click.IntRange(32),
+    help="Side of the images, in pixels.",
+)
+@click.option(
+    "--steps", default=3, show_default=True, type=click.IntRange(1), help="Steps a round."
+)
+@click.option(
+    "--rounds",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Rounds; the median counts.",
+)
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    type=click.Choice(PRECISIONS),
+    help="Dtype policy.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@backend_option
+def command(task, batch_size, size, steps, rounds, precision, as_json, backend):
+    """Measure the network's speed beside plain PyTorch, in one run.
+
+    Machines are noisy: read the ratios, not the images a second.
+
+    \b
+    npr-keras bench train --backend tensorflow
+    """
+    import_tensorflow_quietly()
+    from npr_keras.bench.speed import measure
+    from npr_keras_cli import render
+
+    rates = measure(task, batch_size, size, steps, rounds, precision)
+    if as_json:
+        what = {"task": task, "backend": backend, "batch_size": batch_size, "size": size}
+        click.echo(
+            json.dumps({**what, "precision": precision, "images_per_second": rates}, indent=2)
+        )
+    else:
+        render.show_speed(rates, backend)

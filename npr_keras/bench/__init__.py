@@ -1,0 +1,1 @@
+"""Speed, measured against the same network written plainly in PyTorch."""

@@ -1,0 +1,101 @@
+"""Training and scoring speed of the detector on one backend, beside plain PyTorch in the same run."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from npr_keras.config import TrainingConfig
+from npr_keras.models import Detector
+from npr_keras.training.train import compile_detector
+
+_KERAS = "npr-keras"
+_PLAIN = {"plain PyTorch, channels first": False, "plain PyTorch, channels last": True}
+
+
+def measure(
+    task: str, batch_size: int, size: int, steps: int, rounds: int, precision: str = "float32"
+) -> dict[str, float]:
+    """Images a second of the detector and of plain PyTorch, where that is installed.
+
+    The contenders take turns, `rounds` times `steps` steps each, after two steps to warm up; the
+    median over the rounds counts. Batches are random pixels that are ready in memory: this
+    measures the network, not the loading of images.
+
+    Args:
+        task: `"train"` (forward, backward, Adam) or `"score"` (forward).
+        batch_size, size: Images a step, and their side in pixels.
+        steps, rounds: How much is measured.
+        precision: As for `TrainingConfig`; plain PyTorch autocasts to the same dtype.
+
+    Returns:
+        Dict from the contender's name to images a second, ours first.
+    """
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (batch_size, size, size, 3), np.uint8)
+    labels = (np.arange(batch_size) % 2).astype("float32")
+    contenders = {_KERAS: _keras_step(task, pixels, labels, precision)}
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        pass
+    else:
+        for name, channels_last in _PLAIN.items():
+            contenders[name] = _torch_step(task, pixels, labels, precision, channels_last)
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    for step in contenders.values():
+        step()
+        step()
+    for _ in range(rounds):
+        for name, step in contenders.items():
+            started = time.perf_counter()
+            for _ in range(steps):
+                step()
+            rates[name].append(steps * batch_size / (time.perf_counter() - started))
+    return {name: statistics.median(values) for name, values in rates.items()}
+
+
+def _keras_step(task, pixels, labels, precision) -> Callable[[], object]:
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        detector = Detector()
+    finally:
+        keras.config.set_dtype_policy(previous)
+    if task == "score":
+        return lambda: detector.predict_on_batch(pixels)
+    compile_detector(detector, TrainingConfig(precision=precision))
+    return lambda: detector.train_on_batch(pixels, labels[:, None])
+
+
+def _torch_step(task, pixels, labels, precision, channels_last) -> Callable[[], object]:
+    import torch
+
+    from npr_keras.bench.plain_torch import PlainDetector, training_step
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    half = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}.get(precision)
+    model = PlainDetector().to(device, memory_format=layout)
+    config = TrainingConfig()
+    optimizer = torch.optim.Adam(model.parameters(), config.learning_rate)
+
+    def batch():
+        x = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)
+        return x.contiguous(memory_format=layout), torch.from_numpy(labels).to(device)
+
+    def train():
+        return training_step(model, optimizer, *batch(), half).item()
+
+    def score():
+        with torch.no_grad(), torch.autocast(device, half, enabled=half is not None):
+            return model(batch()[0]).float().cpu()
+
+    if task == "score":
+        model.eval()
+        return score
+    return train

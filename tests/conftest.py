@@ -1,0 +1,104 @@
+"""Fixtures: small image trees, and a process with another backend or without a package."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+BACKENDS = ("tensorflow", "torch", "jax")
+
+# Makes `import <name>` fail in a process, as on a machine where it is not installed.
+WITHOUT = """
+import importlib.util, sys
+class _Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == {name!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, _Absent())
+"""
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def make_images(random):
+    """Writes `count` PNGs into a folder; generated ones are made of 2 x 2 blocks."""
+
+    def make(folder, count, size=32, blocks=False, suffix=".png"):
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for i in range(count):
+            pixels = random.integers(0, 256, (size, size, 3), np.uint8)
+            if blocks:
+                pixels = pixels[::2, ::2].repeat(2, 0).repeat(2, 1)
+            Image.fromarray(pixels).save(folder / f"{i:03d}{suffix}")
+
+    return make
+
+
+@pytest.fixture
+def make_set(make_images):
+    """Writes a folder with 0_real and 1_fake."""
+
+    def make(folder, count=4, size=32):
+        make_images(Path(folder, "0_real"), count, size)
+        make_images(Path(folder, "1_fake"), count, size, blocks=True)
+        return Path(folder)
+
+    return make
+
+
+@pytest.fixture
+def source_folder(make_set, tmp_path):
+    """A training source: two classes of 6 + 6 images, 2 + 2 to validate."""
+    for name in ("cat", "dog"):
+        make_set(tmp_path / "source" / "train" / name, 6)
+        make_set(tmp_path / "source" / "val" / name, 2)
+    return tmp_path / "source"
+
+
+@pytest.fixture
+def run_python():
+    """Runs a script in a process of its own; `without` names packages it must not find."""
+
+    def run(script, backend=None, without=(), check=True, args=(), timeout=300, env=None):
+        script = "".join(WITHOUT.format(name=name) for name in without) + script
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", **(env or {})}
+        environment.pop("KERAS_BACKEND", None)
+        if backend:
+            environment["KERAS_BACKEND"] = backend
+        done = subprocess.run(
+            [sys.executable, "-c", script, *map(str, args)],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=timeout,
+            cwd=ROOT,
+        )
+        if check:
+            assert done.returncode == 0, done.stderr[-4000:]
+        return done
+
+    return run
+
+
+@pytest.fixture
+def cli(run_python):
+    """Runs `npr-keras` in a process of its own."""
+
+    def run(*args, **options):
+        script = "import sys; from npr_keras_cli.main import main; sys.argv[0] = 'npr-keras'; main()"
+        return run_python(script, args=args, check=False, **options)
+
+    return run

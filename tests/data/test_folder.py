@@ -1,0 +1,134 @@
+from pathlib import Path
+
+import pytest
+
+from npr_keras.data.folder import count_labels, find_sets, find_source, list_images
+from npr_keras.data.sources import locate_source
+from npr_keras.errors import LayoutError, UnknownClassError
+
+
+def touch(root, *paths):
+    for path in paths:
+        file = Path(root, path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+
+def names(sets):
+    return {s.name: count_labels(s.records) for s in sets}
+
+
+def test_official_training_layout(tmp_path):
+    touch(
+        tmp_path,
+        *(f"{s}/{c}/{l}/{i}.png" for s in ("train", "val", "test") for c in ("car", "cat") for l in ("0_real", "1_fake") for i in range(2)),
+    )
+    source = find_source(tmp_path)
+    assert source.classes == ("car", "cat")
+    assert count_labels(source.train) == count_labels(source.val) == (4, 4)
+    assert {r.class_name for r in find_source(tmp_path, ["cat"]).train} == {"cat"}
+    assert find_source(tmp_path, ["cat"]).fingerprint() != source.fingerprint()
+
+
+def test_genimage_layout(tmp_path):
+    touch(tmp_path, *(f"sd/{s}/{l}/{i}.jpg" for s in ("train", "val") for l in ("nature", "ai") for i in range(3)))
+    source = find_source(tmp_path)
+    assert source.classes == ("sd",)
+    assert count_labels(source.train) == count_labels(source.val) == (3, 3)
+
+
+def test_source_without_splits_is_all_trained_on(tmp_path):
+    touch(tmp_path, "0_real/a.png", "1_fake/b.png")
+    source = find_source(tmp_path)
+    assert source.classes == ("",)
+    assert len(source.train) == 2
+    assert not source.val
+
+
+def test_extensions_stray_and_hidden_files(tmp_path):
+    good = ["a.JPG", "b.jpeg", "c.png", "d.bmp", "e.tif", "f.TIFF", "g.webp", "h.ppm", "i.pgm", "deep/er/j.png"]
+    stray = ["notes.txt", "Thumbs.db", ".DS_Store", "._a.jpg", ".hidden/x.png", "k.gif", "png"]
+    touch(tmp_path / "0_real", *good, *stray)
+    found = [Path(p).relative_to(tmp_path / "0_real").as_posix() for p in list_images(tmp_path / "0_real")]
+    assert sorted(found) == sorted(good)
+
+
+def test_sets(tmp_path):
+    touch(
+        tmp_path,
+        "biggan/0_real/a.png",
+        "biggan/1_fake/b.png",
+        "stylegan/car/0_real/a.png",
+        "stylegan/car/1_fake/b.png",
+        "stylegan/cat/1_fake/c.png",
+        "real_only/0_real/a.png",
+        "empty/0_real/readme.txt",
+        "readme.txt",
+    )
+    sets, ignored = find_sets(tmp_path)
+    assert names(sets) == {"biggan": (1, 1), "real_only": (1, 0), "stylegan": (1, 2)}
+    assert not ignored
+    assert {r.class_name for r in sets[-1].records} == {"car", "cat"}
+    assert names(find_sets(tmp_path / "biggan")[0]) == {"biggan": (1, 1)}
+    assert names(find_sets(tmp_path, pool=True)[0]) == {tmp_path.name: (3, 3)}
+
+
+def test_sets_of_several_suites_keep_their_names(tmp_path):
+    touch(
+        tmp_path,
+        "one/biggan/0_real/a.png",
+        "one/stylegan/car/0_real/a.png",
+        "one/stylegan/cat/0_real/a.png",
+        "two/glide/1_fake/a.png",
+    )
+    assert set(names(find_sets(tmp_path)[0])) == {"one/biggan", "one/stylegan", "two"}
+
+
+def test_training_images_are_not_judged(tmp_path):
+    touch(tmp_path, "train/0_real/a.png", "val/0_real/b.png", "val/1_fake/c.png")
+    sets, ignored = find_sets(tmp_path)
+    assert names(sets) == {"val": (1, 1)}
+    assert ignored == ["train"]
+    assert names(find_sets(tmp_path / "train")[0]) == {"train": (1, 0)}
+
+
+def test_links_are_followed_once(tmp_path):
+    touch(tmp_path / "set", "0_real/a.png", "1_fake/b.png")
+    (tmp_path / "set" / "again").symlink_to(tmp_path / "set", target_is_directory=True)
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "linked").symlink_to(tmp_path / "set", target_is_directory=True)
+    assert names(find_sets(tmp_path / "root")[0]) == {"linked": (1, 1)}
+
+
+def test_errors_say_what_was_found(tmp_path):
+    with pytest.raises(LayoutError, match="no such folder"):
+        find_sets(tmp_path / "absent")
+    touch(tmp_path, "a.png")
+    with pytest.raises(LayoutError, match="a file, not a folder"):
+        find_sets(tmp_path / "a.png")
+    with pytest.raises(LayoutError, match=r"Expected folders named 0_real.*no folders in it, 1 image"):
+        find_source(tmp_path)
+    touch(tmp_path, "cats/a.png", "dogs/b.png")
+    with pytest.raises(LayoutError, match=r"Found the folders cats, dogs, 3 image files"):
+        find_source(tmp_path)
+    touch(tmp_path, "cats/0_real/notes.txt")
+    with pytest.raises(LayoutError, match=r"hold no images \(.*\.webp\), the first of them .*0_real"):
+        find_source(tmp_path)
+    touch(tmp_path, "cats/0_real/a.png")
+    with pytest.raises(LayoutError, match="Found 1 real and 0 generated"):
+        find_source(tmp_path)
+    touch(tmp_path, "cats/1_fake/a.png")
+    with pytest.raises(UnknownClassError, match=r"No class cow, pig in .*Its classes: cats"):
+        find_source(tmp_path, ["pig", "cats", "cow"])
+
+
+def test_named_sources(tmp_path):
+    touch(tmp_path, "ForenSynths_train_val/train/car/0_real/a.png")
+    assert locate_source("progan", tmp_path) == tmp_path / "ForenSynths_train_val"
+    assert locate_source(str(tmp_path), None) == tmp_path
+    with pytest.raises(LayoutError, match="--data-root DIR or set NPR_DATA"):
+        locate_source("progan", None)
+    with pytest.raises(LayoutError, match="sywang/CNNDetection"):
+        locate_source("progan", tmp_path / "elsewhere")
+    with pytest.raises(LayoutError, match="or one of progan"):
+        locate_source("stylegan9", tmp_path)

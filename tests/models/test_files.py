@@ -1,0 +1,80 @@
+import keras
+import numpy as np
+import pytest
+from conftest import BACKENDS
+
+from npr_keras.config import DetectorConfig
+from npr_keras.errors import CheckpointError
+from npr_keras.models import Detector, load_detector, save_detector
+
+SMALL = DetectorConfig(blocks=(1, 1), width=8)
+
+
+def test_optimizer_stays_out_unless_asked_for(tmp_path, random):
+    detector = Detector(SMALL)
+    detector.compile("adam", "mse")
+    detector.fit(random.random((2, 32, 32, 3)), np.zeros((2, 1)), verbose=0)
+    save_detector(detector, tmp_path / "bare.keras")
+    save_detector(detector, tmp_path / "full.keras", optimizer=True)
+    assert load_detector(tmp_path / "full.keras", compile=True).optimizer.iterations == 1
+    assert not load_detector(tmp_path / "bare.keras", compile=True).compiled
+    for a, b in zip(load_detector(tmp_path / "bare.keras").get_weights(), detector.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_failing_save_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "model.keras"
+    save_detector(Detector(SMALL), path)
+    before = path.read_bytes()
+
+    def fails(self, file):
+        file.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(keras.Model, "save", fails)
+    with pytest.raises(OSError, match="disk full"):
+        save_detector(Detector(SMALL), path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["model.keras"]
+
+
+def test_errors(tmp_path):
+    with pytest.raises(CheckpointError, match="No model at"):
+        load_detector(tmp_path)
+    (tmp_path / "a.keras").write_bytes(b"text")
+    with pytest.raises(CheckpointError, match="it is no zip archive"):
+        load_detector(tmp_path / "a.keras")
+    (tmp_path / "NPR.pth").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="npr-keras convert"):
+        load_detector(tmp_path / "NPR.pth")
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "b.keras")
+    with pytest.raises(CheckpointError, match="holds a Sequential, not an npr_keras Detector"):
+        load_detector(tmp_path / "b.keras")
+
+
+SAVE = """
+import sys, numpy as np, keras
+from npr_keras.models import Detector, save_detector
+keras.utils.set_random_seed(1)
+detector = Detector()
+save_detector(detector, sys.argv[1] + ".keras")
+x = np.random.default_rng(0).integers(0, 256, (2, 50, 64, 3), np.uint8)
+np.save(sys.argv[1] + ".npy", detector.predict_on_batch(x))
+"""
+LOAD = """
+import sys, numpy as np
+from npr_keras.models import load_detector
+x = np.random.default_rng(0).integers(0, 256, (2, 50, 64, 3), np.uint8)
+for name in sys.argv[1:]:
+    y = load_detector(name + ".keras").predict_on_batch(x)
+    np.testing.assert_allclose(y, np.load(name + ".npy"), rtol=1e-4, atol=1e-5)
+    print("same", name)
+"""
+
+
+def test_a_file_of_any_backend_loads_on_every_backend(tmp_path, run_python):
+    names = [tmp_path / backend for backend in BACKENDS]
+    for backend, name in zip(BACKENDS, names, strict=True):
+        run_python(SAVE, backend, args=[name])
+    for backend in BACKENDS:
+        assert run_python(LOAD, backend, args=names).stdout.count("same") == 3
