@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from npr_keras.config import Preprocessing, TrainingConfig
-from npr_keras.data.augment import plan_epoch, random_crop
+from npr_keras.data.augment import EpochPlan, plan_epoch, random_crop
 from npr_keras.data.decode import decode, load, resize
 from npr_keras.data.folder import Record
 from npr_keras.data.unreadable import Unreadable
@@ -65,8 +65,6 @@ def _tensorflow():
 class TrainingImages:
     """Random crops and flips of labelled images, a fresh order every epoch.
 
-    `epoch` says which epoch the next pass gives; training sets it before each.
-
     Args:
         records: What to train on.
         config: The recipe: seed, batch size, resize, crop and flip.
@@ -77,15 +75,14 @@ class TrainingImages:
         self.records = records
         self.config = config
         self.unreadable = unreadable
-        self.epoch = 0
 
     def __len__(self) -> int:
         """Batches an epoch; the last one may be smaller."""
         return -(-len(self.records) // self.config.batch_size)
 
-    def plan(self):
-        """The current epoch's `EpochPlan`."""
-        return plan_epoch(len(self.records), self.config.seed, self.epoch, self.config.flip)
+    def plan(self, epoch: int) -> EpochPlan:
+        """The randomness of an epoch, counted from 0."""
+        return plan_epoch(len(self.records), self.config.seed, epoch, self.config.flip)
 
     def load(self, index: int, row: float, column: float, flip: bool) -> np.ndarray:
         """One training image by Pillow: uint8, (crop, crop, 3)."""
@@ -117,13 +114,18 @@ class TrainingImages:
             self.unreadable.nothing_left(f"a batch of {len(order)}")
         return np.stack(images), np.array(labels, np.float32)[:, None]
 
-    def batches(self, pipeline: str = "auto"):
-        """What `keras.Model.fit` takes: a `tf.data.Dataset` or a `keras.utils.PyDataset`."""
-        if choose_pipeline(pipeline) == "tf.data":
-            return self._tf_dataset()
-        return _PyBatches(self, workers=_workers())
+    def batches(self, first: int, epochs: int, pipeline: str = "auto"):
+        """The batches of the epochs `first` to `epochs - 1`, for `keras.Model.fit`.
 
-    def _tf_dataset(self):
+        Returns:
+            A `tf.data.Dataset` of all these epochs in one (give `fit` `steps_per_epoch`), or a
+            `keras.utils.PyDataset` of one epoch, whose attribute `epoch` says which.
+        """
+        if choose_pipeline(pipeline) == "tf.data":
+            return self._tf_dataset(first, epochs)
+        return _PyBatches(self, first, workers=_workers())
+
+    def _tf_dataset(self, first, epochs):
         tf = _tensorflow()
         from npr_keras.data import graph
 
@@ -162,18 +164,19 @@ class TrainingImages:
             x, y = tf.numpy_function(fill, (*draws, indices, pixels), (tf.uint8, tf.float32))
             return tf.ensure_shape(x, [None, size, size, 3]), tf.ensure_shape(y, [None, 1])
 
-        def epoch_draws(_):
-            def draw():
-                plan = self.plan()
+        def epoch_draws(epoch):
+            def draw(epoch):
+                plan = self.plan(int(epoch))
                 return plan.order, plan.row, plan.column, plan.flip
 
             types = (tf.int64, tf.float64, tf.float64, tf.bool)
-            draws = tf.numpy_function(draw, (), types)
+            draws = tf.numpy_function(draw, (epoch,), types)
             draws = tuple(tf.ensure_shape(d, [len(self.records)]) for d in draws)
             return tf.data.Dataset.from_tensor_slices(draws).batch(self.config.batch_size)
 
-        # Whole batches are loaded side by side, each with its images side by side.
-        dataset = tf.data.Dataset.range(1).flat_map(epoch_draws)
+        # Whole batches are loaded side by side, each with its images side by side. One iterator runs
+        # through all epochs: starting one takes over a second.
+        dataset = tf.data.Dataset.range(first, epochs).flat_map(epoch_draws)
         dataset = dataset.interleave(
             load_batch,
             cycle_length=_BATCHES_AHEAD,
@@ -182,16 +185,17 @@ class TrainingImages:
             deterministic=True,
         )
         dataset = dataset.map(mend_batch, num_parallel_calls=1, deterministic=True)
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self)))
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self) * (epochs - first)))
         return dataset.prefetch(2)
 
 
 class _PyBatches(keras.utils.PyDataset):
     """`TrainingImages` for Keras where there is no tf.data; threads, because Pillow frees the GIL."""
 
-    def __init__(self, images: TrainingImages, workers: int):
+    def __init__(self, images: TrainingImages, epoch: int, workers: int):
         super().__init__(workers=workers, max_queue_size=2 * workers)
         self.images = images
+        self.epoch = epoch
         self._plan = None
 
     def __len__(self):
@@ -199,9 +203,9 @@ class _PyBatches(keras.utils.PyDataset):
 
     def __getitem__(self, step):
         epoch, plan = self._plan or (None, None)
-        if epoch != self.images.epoch:
-            plan = self.images.plan()
-            self._plan = self.images.epoch, plan
+        if epoch != self.epoch:
+            plan = self.images.plan(self.epoch)
+            self._plan = self.epoch, plan
         size = self.images.config.batch_size
         part = slice(step * size, (step + 1) * size)
         return self.images.batch(

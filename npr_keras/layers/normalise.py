@@ -7,6 +7,7 @@ from keras import ops
 
 from npr_keras.config import IMAGENET_MEAN, IMAGENET_STD
 from npr_keras.errors import ConfigError
+from npr_keras.layers.precision import at_least_float32
 
 
 @keras.saving.register_keras_serializable(package="npr_keras")
@@ -41,7 +42,7 @@ class Normalise(keras.layers.Layer):
         self.autocast = False
 
     def call(self, inputs):
-        dtype = keras.backend.result_type(self.compute_dtype, "float32")
+        dtype = at_least_float32(self.compute_dtype)
         x = ops.cast(inputs, dtype)
         mean = ops.convert_to_tensor(self.mean, dtype)
         std = ops.convert_to_tensor(self.std, dtype)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from npr_keras.layers.precision import at_least_float32
+
 
 @keras.saving.register_keras_serializable(package="npr_keras")
 class BatchNorm(keras.layers.BatchNormalization):
@@ -75,7 +77,7 @@ def _torch(x, layer, training):
 
 
 def _composed(x, layer, training):
-    x = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
+    x = ops.cast(x, at_least_float32(keras.backend.standardize_dtype(x.dtype)))
     axis = layer.axis % 4
     mean, variance = layer.moving_mean, layer.moving_variance
     if training:

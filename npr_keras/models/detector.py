@@ -10,6 +10,7 @@ from keras import initializers, layers
 from npr_keras.config import DetectorConfig
 from npr_keras.errors import ConfigError
 from npr_keras.layers import NPR, Normalise
+from npr_keras.layers.precision import at_least_float32
 from npr_keras.models.blocks import bottleneck, stem
 
 
@@ -54,7 +55,7 @@ class Detector(keras.Model):
             config = DetectorConfig()
         if not isinstance(config, DetectorConfig):
             raise ConfigError(f"Detector: `config` must be a DetectorConfig. Received: {config!r}")
-        precise = _at_least_float32()
+        precise = at_least_float32(keras.config.dtype_policy().compute_dtype)
         if representation is None:
             representation = NPR(data_format="channels_last", dtype=precise, name="representation")
         if not isinstance(representation, keras.layers.Layer):
@@ -122,7 +123,3 @@ class Detector(keras.Model):
 def _fast_data_format():
     """The trunk's memory layout. torch transposes around every layer in channels_last."""
     return "channels_first" if keras.backend.backend() == "torch" else "channels_last"
-
-
-def _at_least_float32():
-    return keras.backend.result_type(keras.config.dtype_policy().compute_dtype, "float32")

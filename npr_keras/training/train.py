@@ -88,8 +88,9 @@ def train(
         unreadable = Unreadable(len(source.train) + len(source.val), config.max_unreadable)
         if done < config.epochs:
             images = TrainingImages(source.train, config, unreadable)
-            keeper = _EpochKeeper(run, images, source.val, pipeline)
-            _fit(detector, images, config, done, pipeline, [keeper, *callbacks])
+            batches = images.batches(done, config.epochs, pipeline)
+            keeper = _EpochKeeper(run, images, batches, source.val, pipeline)
+            _fit(detector, images, batches, done, [keeper, *callbacks])
     finally:
         keras.config.set_dtype_policy(previous_policy)
     history = run.history()
@@ -118,12 +119,14 @@ def accuracy(labels, logits):
     return keras.ops.cast((logits > 0) == (labels > 0.5), "float32")
 
 
-def _fit(detector, images, config, done, pipeline, callbacks):
+def _fit(detector, images, batches, done, callbacks):
+    one_epoch = isinstance(batches, keras.utils.PyDataset)
     try:
         detector.fit(
-            images.batches(pipeline),
+            batches,
             initial_epoch=done,
-            epochs=config.epochs,
+            epochs=images.config.epochs,
+            steps_per_epoch=None if one_epoch else len(images),
             shuffle=False,  # the plan of the epoch has done that
             verbose=0,
             callbacks=callbacks,
@@ -140,15 +143,17 @@ def _fit(detector, images, config, done, pipeline, callbacks):
 class _EpochKeeper(keras.callbacks.Callback):
     """Before an epoch: its data and learning rate. After it: validation, history, checkpoint."""
 
-    def __init__(self, run: RunFolder, images: TrainingImages, val, pipeline: str):
+    def __init__(self, run: RunFolder, images: TrainingImages, batches, val, pipeline: str):
         super().__init__()
         self.run = run
         self.images = images
+        self.batches = batches
         self.val = val
         self.pipeline = pipeline
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.images.epoch = epoch
+        if isinstance(self.batches, keras.utils.PyDataset):
+            self.batches.epoch = epoch
         self.model.optimizer.learning_rate = self.images.config.learning_rate_at(epoch)
         self.started = time.perf_counter()
 

@@ -14,8 +14,8 @@ from npr_keras.errors import ConfigError, MissingPackageError, TooManyUnreadable
 SMALL = TrainingConfig(batch_size=5, resize=36, crop=24)
 
 
-def batches_of(images, pipeline):
-    batches = images.batches(pipeline)
+def batches_of(images, pipeline, epoch=0):
+    batches = images.batches(epoch, epoch + 1, pipeline)
     if pipeline == "pydataset":
         return [batches[i] for i in range(len(batches))]
     return list(batches.as_numpy_iterator())
@@ -37,9 +37,8 @@ def test_both_pipelines_give_the_same_batches(source_folder):
     images = training_images(source_folder)
     seen = []
     for epoch in (0, 1, 5):
-        images.epoch = epoch
-        batches = batches_of(images, "tf.data")
-        assert_same(batches, batches_of(images, "pydataset"))
+        batches = batches_of(images, "tf.data", epoch)
+        assert_same(batches, batches_of(images, "pydataset", epoch))
         assert [len(x) for x, _ in batches] == [5, 5, 5, 5, 4]
         assert batches[0][0].dtype == np.uint8
         assert batches[0][0].shape == (5, 24, 24, 3)
@@ -49,9 +48,15 @@ def test_both_pipelines_give_the_same_batches(source_folder):
     assert not np.array_equal(seen[0], seen[1])
 
 
+def test_one_dataset_runs_through_the_epochs(source_folder):
+    images = training_images(source_folder)
+    whole = list(images.batches(2, 5, "tf.data").as_numpy_iterator())
+    assert_same(whole, [batch for e in (2, 3, 4) for batch in batches_of(images, "pydataset", e)])
+
+
 def test_batches_follow_the_plan(source_folder):
     images = training_images(source_folder)
-    plan = images.plan()
+    plan = images.plan(0)
     assert plan.flip[:5].any()
     x, y = batches_of(images, "tf.data")[0]
     for i in range(5):
@@ -110,7 +115,7 @@ def test_too_many_unreadable_images_stop_it(source_folder, pipeline):
 @pytest.mark.parametrize("pipeline", ["tf.data", "pydataset"])
 def test_a_batch_without_any_readable_image(source_folder, pipeline):
     images = training_images(source_folder, fraction=1.0)
-    for index in images.plan().order[5:10]:
+    for index in images.plan(0).order[5:10]:
         shutil.copy(__file__, images.records[index].path)
     with pytest.raises(Exception, match="a batch of 5 has no readable image"):
         batches_of(images, pipeline)

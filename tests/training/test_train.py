@@ -1,0 +1,205 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from npr_keras.config import DetectorConfig, TrainingConfig
+from npr_keras.data.folder import find_source
+from npr_keras.errors import RunError, TooManyUnreadableError
+from npr_keras.models import load_detector
+from npr_keras.training import train
+from npr_keras.training.run_folder import RunFolder
+
+TINY = DetectorConfig(blocks=(1, 1), width=8)
+RECIPE = {"batch_size": 5, "resize": 36, "crop": 24, "learning_rate": 1e-3}
+
+
+def run(folder, out, epochs=3, resume=False, **options):
+    config = TrainingConfig(epochs=epochs, **{**RECIPE, **options.pop("recipe", {})})
+    return train(find_source(folder), config, TINY, out=out, resume=resume, **options)
+
+
+def assert_same_weights(a, b):
+    for ours, theirs in zip(a.get_weights(), b.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.every_backend
+def test_a_stopped_run_ends_like_an_uninterrupted_one(source_folder, tmp_path):
+    whole = run(source_folder, tmp_path / "whole")
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if (self.epoch, batch) == self.when:
+                raise KeyboardInterrupt
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.epoch = epoch
+
+    for when in ((0, 2), (1, 0), (2, 4)):
+        stop = Stop()
+        stop.when = when
+        with pytest.raises(KeyboardInterrupt):
+            run(source_folder, tmp_path / "parts", resume=True, callbacks=[stop])
+        assert RunFolder(tmp_path / "parts").last_epoch() == when[0]
+    parts = run(source_folder, tmp_path / "parts", resume=True)
+    assert_same_weights(whole.detector, parts.detector)
+    for one, other in zip(whole.history, parts.history, strict=True):
+        for name in ("epoch", "loss", "accuracy", "val_accuracy", "val_average_precision"):
+            assert one[name] == other[name]
+    # A finished run can be resumed: nothing happens. Or go on for longer.
+    again = run(source_folder, tmp_path / "parts", resume=True)
+    assert_same_weights(whole.detector, again.detector)
+    assert len(run(source_folder, tmp_path / "parts", epochs=4, resume=True).history) == 4
+
+
+@pytest.mark.every_backend
+def test_what_a_run_leaves(source_folder, tmp_path):
+    out = tmp_path / "run"
+    result = run(source_folder, out, epochs=2)
+    names = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
+    assert names == ["README.md", "checkpoints/0002.keras", "config.json", "history.csv", "model.keras"]
+    x = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    loaded = load_detector(out)
+    np.testing.assert_array_equal(loaded.predict_on_batch(x), result.detector.predict_on_batch(x))
+    assert not loaded.compiled
+    with open(out / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert float(rows[1]["loss"]) == pytest.approx(result.history[1]["loss"])
+    settings = json.loads((out / "config.json").read_text())
+    assert settings["settings"]["training"]["seed"] == 100
+    assert settings["versions"]["libjpeg-turbo"]
+    card = (out / "README.md").read_text()
+    assert "12 real and 12 generated images, classes cat, dog" in card
+    assert "What it cannot do" in card
+
+
+@pytest.mark.every_backend
+def test_it_learns(source_folder, tmp_path):
+    # Random noise against 2 x 2 blocks: NPR's own case.
+    result = run(source_folder, tmp_path / "run", epochs=12, recipe={"learning_rate": 3e-3, "resize": None})
+    assert result.history[-1]["loss"] < 0.3
+    assert result.history[-1]["accuracy"] > 0.9
+
+
+@pytest.mark.every_backend
+def test_half_precision(source_folder, tmp_path):
+    result = run(source_folder, tmp_path / "run", epochs=1, recipe={"precision": "mixed_bfloat16"})
+    assert result.detector.get_layer("layer1_0_conv1").compute_dtype == "bfloat16"
+    assert keras.config.dtype_policy().name == "float32"
+    assert load_detector(tmp_path / "run").get_layer("layer1_0_conv1").compute_dtype == "float32"
+    resumed = run(source_folder, tmp_path / "run", epochs=2, resume=True, recipe={"precision": "mixed_bfloat16"})
+    assert resumed.detector.get_layer("layer1_0_conv1").compute_dtype == "bfloat16"
+
+
+@pytest.mark.every_backend
+def test_both_pipelines_train_the_same_weights(source_folder, tmp_path):
+    a = run(source_folder, tmp_path / "a", epochs=2, pipeline="tf.data")
+    b = run(source_folder, tmp_path / "b", epochs=2, pipeline="pydataset")
+    assert_same_weights(a.detector, b.detector)
+
+
+def test_seeds_differ(source_folder, tmp_path):
+    a = run(source_folder, tmp_path / "a", epochs=1)
+    b = run(source_folder, tmp_path / "b", epochs=1, recipe={"seed": 1})
+    assert a.history[0]["loss"] != b.history[0]["loss"]
+
+
+def test_unreadable_images_are_named_not_fatal(source_folder, tmp_path):
+    broken = source_folder / "train" / "cat" / "0_real" / "000.png"
+    broken.write_bytes(b"no image")
+    result = run(source_folder, tmp_path / "run", epochs=2)
+    assert list(result.unreadable) == [str(broken)]
+    assert "| unreadable images | 1 |" in (tmp_path / "run" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("pipeline", ["tf.data", "pydataset"])
+def test_too_many_unreadable_images(source_folder, tmp_path, pipeline):
+    for i in range(4):
+        (source_folder / "train" / "cat" / "0_real" / f"00{i}.png").write_bytes(b"no image")
+    with pytest.raises(TooManyUnreadableError, match=r"2 of 32 images .* limit of 1"):
+        run(source_folder, tmp_path / "run", pipeline=pipeline)
+
+
+def test_a_run_is_not_overwritten_or_mixed(source_folder, tmp_path):
+    run(source_folder, tmp_path / "run", epochs=1)
+    before = (tmp_path / "run" / "model.keras").read_bytes()
+    with pytest.raises(RunError, match="already holds a training run"):
+        run(source_folder, tmp_path / "run")
+    with pytest.raises(RunError, match=r"training\.seed: was 100, now 7"):
+        run(source_folder, tmp_path / "run", resume=True, recipe={"seed": 7})
+    (source_folder / "train" / "cat" / "0_real" / "000.png").unlink()
+    with pytest.raises(RunError, match=r"source\.fingerprint: was"):
+        run(source_folder, tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / "model.keras").read_bytes() == before
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.keras").write_bytes(before)
+    with pytest.raises(RunError, match="was not trained there"):
+        run(source_folder, tmp_path / "other")
+
+
+def test_resuming_to_fewer_epochs(source_folder, tmp_path):
+    run(source_folder, tmp_path / "run", epochs=2)
+    with pytest.raises(RunError, match="has done 2 epochs, more than the 1"):
+        run(source_folder, tmp_path / "run", epochs=1, resume=True)
+
+
+def test_a_loss_that_is_no_number_stops_training(source_folder, tmp_path):
+    run(source_folder, tmp_path / "run", epochs=1)
+
+    class Spoil(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.get_layer("fc1").bias.assign([np.nan])
+
+    with pytest.raises(RunError, match="The loss is nan in epoch 2"):
+        run(source_folder, tmp_path / "run", epochs=2, resume=True, callbacks=[Spoil()])
+    assert RunFolder(tmp_path / "run").last_epoch() == 1
+
+
+def test_a_folder_with_another_config(source_folder, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text('{"name": "something else"}')
+    with pytest.raises(RunError, match="not the configuration of a training run"):
+        run(source_folder, tmp_path / "run", resume=True)
+
+
+KILLED = """
+import sys
+from npr_keras.config import DetectorConfig, TrainingConfig
+from npr_keras.data.folder import find_source
+from npr_keras.training import train
+config = TrainingConfig(epochs=40, batch_size=2, resize=36, crop=24)
+train(find_source(sys.argv[1]), config, DetectorConfig(blocks=(1, 1), width=8), out=sys.argv[2], resume=True)
+"""
+
+
+def test_killed_at_random_moments(source_folder, tmp_path):
+    def start(out):
+        return subprocess.Popen([sys.executable, "-c", KILLED, source_folder, out], stderr=subprocess.DEVNULL)
+
+    assert start(tmp_path / "whole").wait() == 0
+    random = np.random.default_rng(int(time.time()))
+    killed = []
+    for _ in range(3):
+        process = start(tmp_path / "killed")
+        before = RunFolder(tmp_path / "killed").last_epoch()
+        while RunFolder(tmp_path / "killed").last_epoch() < before + 2 and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(random.uniform(0, 0.5))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        killed.append(RunFolder(tmp_path / "killed").last_epoch())
+    assert killed[-1] < 40, "finished before the third kill"
+    assert start(tmp_path / "killed").wait() == 0
+    assert_same_weights(load_detector(tmp_path / "whole"), load_detector(tmp_path / "killed"))
+    leftovers = [p for p in Path(tmp_path, "killed").rglob(".*") if p.suffix == ".keras"]
+    assert not [p for p in leftovers if p.parent.name == "checkpoints"]
