@@ -9,7 +9,6 @@ import json
 import math
 
 import click
-
 from npr_keras_cli.console import stdout
 
 # Figure -> the head of its column.
@@ -54,7 +53,14 @@ def _evaluation_table(rows, mean, everything, described):
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    # Little padding: the columns' separators are blanks, and 80 columns have to do.
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+        header_style="bold",
+    )
     table.add_column("set", overflow="fold")
     table.add_column("real", justify="right")
     table.add_column("fake", justify="right")

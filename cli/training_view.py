@@ -6,9 +6,10 @@ import shlex
 import sys
 from pathlib import Path
 
-from npr_keras.config import PROTOCOLS, DetectorConfig, TrainingConfig
 from npr_keras_cli.backend import import_tensorflow_quietly
 from npr_keras_cli.console import progress_bar, say, warn_unreadable
+
+from npr_keras.config import PROTOCOLS, DetectorConfig, TrainingConfig
 
 
 def run_training(options: dict) -> dict:

@@ -7,7 +7,6 @@ still be chosen after it (Keras reads KERAS_BACKEND when it is first imported).
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
@@ -30,21 +29,6 @@ _PUBLIC = {
 _RENAMED = {"load_image": "load"}
 
 __all__ = ["__version__", *_PUBLIC]
-
-if TYPE_CHECKING:
-    from npr_keras.config import (
-        PROTOCOLS,
-        DetectorConfig,
-        Preprocessing,
-        TrainingConfig,
-    )
-    from npr_keras.data.decode import load as load_image
-    from npr_keras.data.folder import find_sets, find_source
-    from npr_keras.evaluation.evaluate import evaluate
-    from npr_keras.layers import NPR
-    from npr_keras.models import Detector, load_detector, save_detector
-    from npr_keras.predict import KerasPredictor
-    from npr_keras.training import train
 
 
 def __getattr__(name):

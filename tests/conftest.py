@@ -15,14 +15,18 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 BACKENDS = ("tensorflow", "torch", "jax")
 
-# Makes `import <name>` fail in a process, as on a machine where it is not installed.
+# Hides a package from a process, as on a machine where it is not installed.
 WITHOUT = """
-import importlib.util, sys
-class _Absent:
+import sys
+class _Hiding:
+    def __init__(self, finder, package):
+        self.finder, self.package = finder, package
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] == {name!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, _Absent())
+        if name.split(".")[0] != self.package:
+            return self.finder.find_spec(name, path, target)
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+sys.meta_path[:] = [_Hiding(finder, {name!r}) for finder in sys.meta_path]
 """
 
 
@@ -72,10 +76,14 @@ def source_folder(make_set, tmp_path):
 def run_python():
     """Runs a script in a process of its own; `without` names packages it must not find."""
 
-    def run(script, backend=None, without=(), check=True, args=(), timeout=300, env=None):
+    def run(
+        script, backend=None, without=(), check=True, args=(), timeout=300, env=None, quiet=False
+    ):
         script = "".join(WITHOUT.format(name=name) for name in without) + script
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", **(env or {})}
         environment.pop("KERAS_BACKEND", None)
+        if quiet:
+            del environment["TF_CPP_MIN_LOG_LEVEL"]
         if backend:
             environment["KERAS_BACKEND"] = backend
         done = subprocess.run(
@@ -98,7 +106,9 @@ def cli(run_python):
     """Runs `npr-keras` in a process of its own."""
 
     def run(*args, **options):
-        script = "import sys; from npr_keras_cli.main import main; sys.argv[0] = 'npr-keras'; main()"
-        return run_python(script, args=args, check=False, **options)
+        script = (
+            "import sys; from npr_keras_cli.main import main; sys.argv[0] = 'npr-keras'; main()"
+        )
+        return run_python(script, args=args, check=False, quiet=True, **options)
 
     return run

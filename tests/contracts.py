@@ -43,11 +43,13 @@ def check_layer(layer_class, arguments, input_shape, output_shape, dtype="float3
     np.testing.assert_allclose(mixed, y, rtol=2**-8, atol=1e-6)
 
     inputs = keras.Input(tuple(unknown))
-    outputs = keras.layers.Dense(1)(keras.layers.Flatten()(
-        keras.layers.GlobalAveragePooling2D(data_format=arguments.get("data_format", "channels_last"))(
-            layer_class(**arguments)(inputs)
+    outputs = keras.layers.Dense(1)(
+        keras.layers.Flatten()(
+            keras.layers.GlobalAveragePooling2D(
+                data_format=arguments.get("data_format", "channels_last")
+            )(layer_class(**arguments)(inputs))
         )
-    ))
+    )
     model = keras.Model(inputs, outputs)
     model.compile("sgd", "mse")
     model.fit(x / 255, np.zeros((len(x), 1)), verbose=0)

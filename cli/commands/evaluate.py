@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import click
-
-from npr_keras.config import PROTOCOLS
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 from npr_keras_cli.options import fraction, pipeline_option
+
+from npr_keras.config import PROTOCOLS
 
 
 @click.command("eval")
@@ -53,9 +53,10 @@ def command(
     npr-keras eval --model saved_models/npr --data DIR
     npr-keras eval --model model.keras --data DIR --json --scores scores.csv
     """
-    from npr_keras.data.folder import find_sets
     from npr_keras_cli import render
     from npr_keras_cli.console import progress_bar, warn, warn_unreadable
+
+    from npr_keras.data.folder import find_sets
 
     sets, ignored = find_sets(data, pool)
     import_tensorflow_quietly()

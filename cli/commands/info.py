@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import click
-
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import click
-
-from npr_keras.config import PRECISIONS, PROTOCOLS, TrainingConfig
 from npr_keras_cli.backend import backend_option
 from npr_keras_cli.options import comma_list, fraction, pipeline_option
+
+from npr_keras.config import PRECISIONS, PROTOCOLS, TrainingConfig
 
 DEFAULT = TrainingConfig()
 

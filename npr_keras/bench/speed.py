@@ -1,4 +1,4 @@
-"""Training and scoring speed of the detector on one backend, beside plain PyTorch in the same run."""
+"""Speed of the detector on one backend, beside plain PyTorch in the same run."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ says what is wrong with it; then the batch is one image smaller.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 from collections.abc import Iterator, Sequence
@@ -44,10 +45,7 @@ def choose_pipeline(pipeline: str = "auto") -> str:
 
 
 def _has_tensorflow() -> bool:
-    try:
-        return importlib.util.find_spec("tensorflow") is not None
-    except ModuleNotFoundError:
-        return False
+    return importlib.util.find_spec("tensorflow") is not None
 
 
 def _tensorflow():
@@ -55,10 +53,9 @@ def _tensorflow():
     import tensorflow as tf
 
     if keras.backend.backend() != "tensorflow":
-        try:
+        # RuntimeError: TensorFlow runs already, so this has been done or the user chose otherwise.
+        with contextlib.suppress(RuntimeError):
             tf.config.set_visible_devices([], "GPU")
-        except RuntimeError:  # already running, so this has been done or the user chose otherwise
-            pass
     return tf
 
 
@@ -174,8 +171,8 @@ class TrainingImages:
             draws = tuple(tf.ensure_shape(d, [len(self.records)]) for d in draws)
             return tf.data.Dataset.from_tensor_slices(draws).batch(self.config.batch_size)
 
-        # Whole batches are loaded side by side, each with its images side by side. One iterator runs
-        # through all epochs: starting one takes over a second.
+        # Whole batches are loaded side by side, each with its images side by side. One iterator
+        # runs through all epochs: starting one takes over a second.
         dataset = tf.data.Dataset.range(first, epochs).flat_map(epoch_draws)
         dataset = dataset.interleave(
             load_batch,
@@ -185,12 +182,14 @@ class TrainingImages:
             deterministic=True,
         )
         dataset = dataset.map(mend_batch, num_parallel_calls=1, deterministic=True)
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(self) * (epochs - first)))
+        dataset = dataset.apply(
+            tf.data.experimental.assert_cardinality(len(self) * (epochs - first))
+        )
         return dataset.prefetch(2)
 
 
 class _PyBatches(keras.utils.PyDataset):
-    """`TrainingImages` for Keras where there is no tf.data; threads, because Pillow frees the GIL."""
+    """One epoch of `TrainingImages` by Pillow, in threads, because Pillow frees the GIL."""
 
     def __init__(self, images: TrainingImages, epoch: int, workers: int):
         super().__init__(workers=workers, max_queue_size=2 * workers)

@@ -33,5 +33,5 @@ class KerasPredictor:
         return self.detector.preprocessing
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Scores images of one size: uint8 (B, H, W, 3) to float32 logits (B,), generated above 0."""
+        """Scores images of one size: uint8 (B, H, W, 3) to float32 logits, (B,)."""
         return np.asarray(self.detector.predict_on_batch(images), np.float32)[:, 0]

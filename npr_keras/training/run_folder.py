@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from pathlib import Path
 
-from npr_keras.atomic import replacing, write_text
+from npr_keras.atomic import write_text
 from npr_keras.errors import RunError
 from npr_keras.models import MODEL_FILE, load_detector, save_detector
 
@@ -135,11 +136,13 @@ class RunFolder:
             ]
 
     def _write_history(self, rows):
-        with replacing(self.path / HISTORY_FILE) as temporary:
-            with open(temporary, "w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else ["epoch"])
-                writer.writeheader()
-                writer.writerows(rows)
+        text = io.StringIO()
+        writer = csv.DictWriter(
+            text, fieldnames=list(rows[0]) if rows else ["epoch"], lineterminator="\n"
+        )
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(self.path / HISTORY_FILE, text.getvalue())
 
 
 def _changes(old, new, prefix=""):

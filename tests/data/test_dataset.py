@@ -123,7 +123,9 @@ def test_a_batch_without_any_readable_image(source_folder, pipeline):
 
 @pytest.mark.parametrize("pipeline", ["tf.data", "pydataset"])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_streams_keep_the_order_and_name_the_unreadable(source_folder, make_images, pipeline, protocol):
+def test_streams_keep_the_order_and_name_the_unreadable(
+    source_folder, make_images, pipeline, protocol
+):
     folder = source_folder / "train" / "cat" / "0_real"
     make_images(folder, 40, size=41)
     (folder / "003.png").write_bytes(b"no image")
@@ -132,7 +134,11 @@ def test_streams_keep_the_order_and_name_the_unreadable(source_folder, make_imag
     records = find_source(source_folder).train
     unreadable = Unreadable(len(records), 0.5)
     stream = list(stream_pixels(records, PROTOCOLS[protocol], unreadable, pipeline))
-    bad = [i for i, r in enumerate(records) if r.path.endswith(("cat/0_real/003.png", "cat/0_real/039.png"))]
+    bad = [
+        i
+        for i, r in enumerate(records)
+        if r.path.endswith(("cat/0_real/003.png", "cat/0_real/039.png"))
+    ]
     assert [i for i, _ in stream] == [i for i in range(len(records)) if i not in bad]
     assert sorted(unreadable.reasons) == [records[i].path for i in bad]
     for i, pixels in stream:

@@ -49,11 +49,15 @@ def png16(colour_type, channels):
     rows = noise(8, 10 * channels * 2, 1).reshape(8, -1)
 
     def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
 
     header = struct.pack(">IIBBBBB", 10, 8, 16, colour_type, 0, 0, 0)
     body = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    )
 
 
 def animation(format):
@@ -144,7 +148,7 @@ def test_pillow_reads_the_rest(name):
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_bytes_are_one_clear_error(name):
-    with pytest.raises(UnreadableImageError, match="Cannot read the image: ."):
+    with pytest.raises(UnreadableImageError, match=r"Cannot read the image: ."):
         decode.decode(BROKEN[name])
 
 
@@ -181,7 +185,9 @@ graph_resize = {
     )
     for size in (2, 31, 224, 256)
 }
-SIDE = st.one_of(st.integers(1, 40), st.integers(1, 700), st.sampled_from([1, 31, 224, 255, 256, 257]))
+SIDE = st.one_of(
+    st.integers(1, 40), st.integers(1, 700), st.sampled_from([1, 31, 224, 255, 256, 257])
+)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)

@@ -21,7 +21,13 @@ def names(sets):
 def test_official_training_layout(tmp_path):
     touch(
         tmp_path,
-        *(f"{s}/{c}/{l}/{i}.png" for s in ("train", "val", "test") for c in ("car", "cat") for l in ("0_real", "1_fake") for i in range(2)),
+        *(
+            f"{s}/{c}/{label}/{i}.png"
+            for s in ("train", "val", "test")
+            for c in ("car", "cat")
+            for label in ("0_real", "1_fake")
+            for i in range(2)
+        ),
     )
     source = find_source(tmp_path)
     assert source.classes == ("car", "cat")
@@ -31,7 +37,15 @@ def test_official_training_layout(tmp_path):
 
 
 def test_genimage_layout(tmp_path):
-    touch(tmp_path, *(f"sd/{s}/{l}/{i}.jpg" for s in ("train", "val") for l in ("nature", "ai") for i in range(3)))
+    touch(
+        tmp_path,
+        *(
+            f"sd/{s}/{label}/{i}.jpg"
+            for s in ("train", "val")
+            for label in ("nature", "ai")
+            for i in range(3)
+        ),
+    )
     source = find_source(tmp_path)
     assert source.classes == ("sd",)
     assert count_labels(source.train) == count_labels(source.val) == (3, 3)
@@ -46,10 +60,24 @@ def test_source_without_splits_is_all_trained_on(tmp_path):
 
 
 def test_extensions_stray_and_hidden_files(tmp_path):
-    good = ["a.JPG", "b.jpeg", "c.png", "d.bmp", "e.tif", "f.TIFF", "g.webp", "h.ppm", "i.pgm", "deep/er/j.png"]
+    good = [
+        "a.JPG",
+        "b.jpeg",
+        "c.png",
+        "d.bmp",
+        "e.tif",
+        "f.TIFF",
+        "g.webp",
+        "h.ppm",
+        "i.pgm",
+        "deep/er/j.png",
+    ]
     stray = ["notes.txt", "Thumbs.db", ".DS_Store", "._a.jpg", ".hidden/x.png", "k.gif", "png"]
     touch(tmp_path / "0_real", *good, *stray)
-    found = [Path(p).relative_to(tmp_path / "0_real").as_posix() for p in list_images(tmp_path / "0_real")]
+    found = [
+        Path(p).relative_to(tmp_path / "0_real").as_posix()
+        for p in list_images(tmp_path / "0_real")
+    ]
     assert sorted(found) == sorted(good)
 
 
@@ -106,13 +134,17 @@ def test_errors_say_what_was_found(tmp_path):
     touch(tmp_path, "a.png")
     with pytest.raises(LayoutError, match="a file, not a folder"):
         find_sets(tmp_path / "a.png")
-    with pytest.raises(LayoutError, match=r"Expected folders named 0_real.*no folders in it, 1 image"):
+    with pytest.raises(
+        LayoutError, match=r"Expected folders named 0_real.*no folders in it, 1 image"
+    ):
         find_source(tmp_path)
     touch(tmp_path, "cats/a.png", "dogs/b.png")
     with pytest.raises(LayoutError, match=r"Found the folders cats, dogs, 3 image files"):
         find_source(tmp_path)
     touch(tmp_path, "cats/0_real/notes.txt")
-    with pytest.raises(LayoutError, match=r"hold no images \(.*\.webp\), the first of them .*0_real"):
+    with pytest.raises(
+        LayoutError, match=r"hold no images \(.*\.webp\), the first of them .*0_real"
+    ):
         find_source(tmp_path)
     touch(tmp_path, "cats/0_real/a.png")
     with pytest.raises(LayoutError, match="Found 1 real and 0 generated"):

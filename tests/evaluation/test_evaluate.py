@@ -24,7 +24,9 @@ def test_every_score_belongs_to_its_image(make_set, make_images, tmp_path):
     make_images(tmp_path / "b" / "y" / "1_fake", 5, size=26)
     done = []
     sets, _ = find_sets(tmp_path)
-    results = evaluate(Brightness(), sets, NATIVE, 4, progress=lambda name, n: done.append((name, n)))
+    results = evaluate(
+        Brightness(), sets, NATIVE, 4, progress=lambda name, n: done.append((name, n))
+    )
     assert [r.name for r in results] == ["a", "b"]
     from PIL import Image
 
@@ -32,7 +34,9 @@ def test_every_score_belongs_to_its_image(make_set, make_images, tmp_path):
         expected = [np.asarray(Image.open(r.path)).mean() - 127 for r in result.records]
         np.testing.assert_allclose(result.logits, expected, atol=1e-3)
         labels = [r.label for r in result.records]
-        assert result.metrics.average_precision == pytest.approx(average_precision_score(labels, expected))
+        assert result.metrics.average_precision == pytest.approx(
+            average_precision_score(labels, expected)
+        )
         assert sum(n for name, n in done if name == result.name) == len(result.records)
     everything = pooled(results)
     assert (everything.real, everything.fake) == (10, 15)
@@ -43,7 +47,10 @@ def test_every_score_belongs_to_its_image(make_set, make_images, tmp_path):
 
 def test_pipelines_give_the_same_scores(make_set, tmp_path):
     sets, _ = find_sets(make_set(tmp_path / "a", 9, size=33))
-    scores = [evaluate(Brightness(), sets, PROTOCOLS["resize256"], pipeline=p)[0].logits for p in ("tf.data", "pydataset")]
+    scores = [
+        evaluate(Brightness(), sets, PROTOCOLS["resize256"], pipeline=p)[0].logits
+        for p in ("tf.data", "pydataset")
+    ]
     np.testing.assert_array_equal(*scores)
 
 

@@ -25,5 +25,5 @@ def test_contract(tmp_path):
 
 
 def test_wrong_number_of_channels():
-    with pytest.raises(ConfigError, match="Received: std=\\(1.0,\\)"):
+    with pytest.raises(ConfigError, match=r"Received: std=\(1\.0,\)"):
         Normalise(std=(1.0,))

@@ -65,8 +65,16 @@ def test_top_left_pixels_are_exactly_zero(random):
 @pytest.mark.parametrize(
     ("arguments", "input_shape", "output_shape"),
     [
-        ({"window": 3, "reference": "max", "scale": 0.5, "data_format": "channels_last"}, (2, 10, 13, 3), (2, 9, 12, 3)),
-        ({"window": 2, "reference": 4, "scale": 1.5, "data_format": "channels_first"}, (2, 3, 9, 12), (2, 3, 8, 12)),
+        (
+            {"window": 3, "reference": "max", "scale": 0.5, "data_format": "channels_last"},
+            (2, 10, 13, 3),
+            (2, 9, 12, 3),
+        ),
+        (
+            {"window": 2, "reference": 4, "scale": 1.5, "data_format": "channels_first"},
+            (2, 3, 9, 12),
+            (2, 3, 8, 12),
+        ),
     ],
 )
 def test_contract(arguments, input_shape, output_shape, tmp_path):

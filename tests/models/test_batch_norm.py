@@ -32,8 +32,13 @@ def test_equals_pytorch(random, data_format):
         expected = theirs(torch.from_numpy(x)).detach().numpy()
         np.testing.assert_allclose(call(True), expected, atol=2e-5)
     # The running variance is the unbiased one: 4 * 6 * 7 values, a factor of 168 / 167.
-    for variable, expected in ((ours.moving_mean, theirs.running_mean), (ours.moving_variance, theirs.running_var)):
-        np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), expected.numpy(), rtol=2e-5)
+    for variable, expected in (
+        (ours.moving_mean, theirs.running_mean),
+        (ours.moving_variance, theirs.running_var),
+    ):
+        np.testing.assert_allclose(
+            keras.ops.convert_to_numpy(variable), expected.numpy(), rtol=2e-5
+        )
     theirs.eval()
     np.testing.assert_allclose(call(False), theirs(torch.from_numpy(x)).detach().numpy(), atol=2e-5)
 
@@ -51,4 +56,6 @@ def test_mixed_precision(random):
     y = BatchNorm(dtype="mixed_bfloat16")(x, training=True)
     assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
     expected = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-3)
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(keras.ops.cast(y, "float32")), expected, atol=0.04)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(keras.ops.cast(y, "float32")), expected, atol=0.04
+    )

@@ -18,7 +18,9 @@ def test_optimizer_stays_out_unless_asked_for(tmp_path, random):
     save_detector(detector, tmp_path / "full.keras", optimizer=True)
     assert load_detector(tmp_path / "full.keras", compile=True).optimizer.iterations == 1
     assert not load_detector(tmp_path / "bare.keras", compile=True).compiled
-    for a, b in zip(load_detector(tmp_path / "bare.keras").get_weights(), detector.get_weights(), strict=True):
+    for a, b in zip(
+        load_detector(tmp_path / "bare.keras").get_weights(), detector.get_weights(), strict=True
+    ):
         np.testing.assert_array_equal(a, b)
 
 

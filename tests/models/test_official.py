@@ -29,14 +29,19 @@ def detector():
     return Detector()
 
 
-@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"model": s}, lambda s: {f"module.{k}": v for k, v in s.items()}])
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda s: s, lambda s: {"model": s}, lambda s: {f"module.{k}": v for k, v in s.items()}],
+)
 def test_same_logits_as_pytorch(plain, detector, tmp_path, random, wrap):
     torch.save(wrap(plain.state_dict()), tmp_path / "NPR.pth")
     from_state_dict(detector, load_pth(tmp_path / "NPR.pth"))
     pixels = random.integers(0, 256, (3, 64, 48, 3), np.uint8)
     with torch.no_grad():
         expected = plain(torch.from_numpy(pixels).permute(0, 3, 1, 2)).numpy()
-    np.testing.assert_allclose(detector.predict_on_batch(pixels)[:, 0], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        detector.predict_on_batch(pixels)[:, 0], expected, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_names_shapes_and_order_are_pytorchs(plain, detector):

@@ -70,7 +70,12 @@ def test_learning_rate_falls_as_in_the_official_code():
 
 def test_defaults_are_the_official_recipe():
     config = TrainingConfig()
-    assert (config.learning_rate, config.beta_1, config.beta_2, config.epsilon) == (2e-4, 0.9, 0.999, 1e-8)
+    assert (config.learning_rate, config.beta_1, config.beta_2, config.epsilon) == (
+        2e-4,
+        0.9,
+        0.999,
+        1e-8,
+    )
     assert (config.batch_size, config.epochs, config.seed) == (32, 50, 100)
     assert (config.resize, config.crop, config.flip) == (256, 224, 0.5)
 

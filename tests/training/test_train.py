@@ -66,7 +66,13 @@ def test_what_a_run_leaves(source_folder, tmp_path):
     out = tmp_path / "run"
     result = run(source_folder, out, epochs=2)
     names = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
-    assert names == ["README.md", "checkpoints/0002.keras", "config.json", "history.csv", "model.keras"]
+    assert names == [
+        "README.md",
+        "checkpoints/0002.keras",
+        "config.json",
+        "history.csv",
+        "model.keras",
+    ]
     x = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
     loaded = load_detector(out)
     np.testing.assert_array_equal(loaded.predict_on_batch(x), result.detector.predict_on_batch(x))
@@ -86,7 +92,9 @@ def test_what_a_run_leaves(source_folder, tmp_path):
 @pytest.mark.every_backend
 def test_it_learns(source_folder, tmp_path):
     # Random noise against 2 x 2 blocks: NPR's own case.
-    result = run(source_folder, tmp_path / "run", epochs=12, recipe={"learning_rate": 3e-3, "resize": None})
+    result = run(
+        source_folder, tmp_path / "run", epochs=12, recipe={"learning_rate": 3e-3, "resize": None}
+    )
     assert result.history[-1]["loss"] < 0.3
     assert result.history[-1]["accuracy"] > 0.9
 
@@ -97,7 +105,13 @@ def test_half_precision(source_folder, tmp_path):
     assert result.detector.get_layer("layer1_0_conv1").compute_dtype == "bfloat16"
     assert keras.config.dtype_policy().name == "float32"
     assert load_detector(tmp_path / "run").get_layer("layer1_0_conv1").compute_dtype == "float32"
-    resumed = run(source_folder, tmp_path / "run", epochs=2, resume=True, recipe={"precision": "mixed_bfloat16"})
+    resumed = run(
+        source_folder,
+        tmp_path / "run",
+        epochs=2,
+        resume=True,
+        recipe={"precision": "mixed_bfloat16"},
+    )
     assert resumed.detector.get_layer("layer1_0_conv1").compute_dtype == "bfloat16"
 
 
@@ -177,14 +191,16 @@ import sys
 from npr_keras.config import DetectorConfig, TrainingConfig
 from npr_keras.data.folder import find_source
 from npr_keras.training import train
-config = TrainingConfig(epochs=40, batch_size=2, resize=36, crop=24)
+config = TrainingConfig(epochs=14, batch_size=2, resize=36, crop=24)
 train(find_source(sys.argv[1]), config, DetectorConfig(blocks=(1, 1), width=8), out=sys.argv[2], resume=True)
 """
 
 
 def test_killed_at_random_moments(source_folder, tmp_path):
     def start(out):
-        return subprocess.Popen([sys.executable, "-c", KILLED, source_folder, out], stderr=subprocess.DEVNULL)
+        return subprocess.Popen(
+            [sys.executable, "-c", KILLED, source_folder, out], stderr=subprocess.DEVNULL
+        )
 
     assert start(tmp_path / "whole").wait() == 0
     random = np.random.default_rng(int(time.time()))
@@ -198,7 +214,7 @@ def test_killed_at_random_moments(source_folder, tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         killed.append(RunFolder(tmp_path / "killed").last_epoch())
-    assert killed[-1] < 40, "finished before the third kill"
+    assert killed[-1] < 14, "finished before the third kill"
     assert start(tmp_path / "killed").wait() == 0
     assert_same_weights(load_detector(tmp_path / "whole"), load_detector(tmp_path / "killed"))
     leftovers = [p for p in Path(tmp_path, "killed").rglob(".*") if p.suffix == ".keras"]

@@ -1,0 +1,343 @@
+"""The commands as a person runs them: output, exit codes, errors."""
+
+import csv
+import io
+import json
+import math
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import BACKENDS
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from npr_keras.config import DetectorConfig
+from npr_keras.models import Detector, load_detector, save_detector
+from npr_keras.models.official import save_pth, to_state_dict
+from npr_keras.training.run_folder import RunFolder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "small.keras"
+    save_detector(Detector(DetectorConfig(blocks=(1, 1), width=8)), path)
+    return path
+
+
+@pytest.fixture
+def sets(make_set, make_images, tmp_path):
+    make_set(tmp_path / "sets" / "biggan", 5)
+    make_set(tmp_path / "sets" / "stylegan" / "car", 2)
+    make_set(tmp_path / "sets" / "stylegan" / "cat", 1)
+    return tmp_path / "sets"
+
+
+def error_of(done, code=1):
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_train_eval_info(cli, source_folder, sets, tmp_path):
+    out = tmp_path / "models"
+    train = ["train", "--source", source_folder, "--classes", "cat", "--out", out, "--name", "mine"]
+    train += ["--batch-size", "6", "--seed", "3", "--tensorboard", "--json"]
+    done = cli(*train, "--epochs", "1")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["model"] == str(out / "mine" / "model.keras")
+    assert result["last"]["epoch"] == 1
+    assert "6 real + 6 generated to train on; 2 + 2 to validate" in done.stderr
+    assert re.search(r"^ *1/1 +2\.00e-04 +0\.\d{4} +\d+\.\d", done.stderr, re.M)
+    assert "oneDNN" not in done.stderr
+    assert list((out / "mine" / "tensorboard").rglob("events.*"))
+
+    again = cli(*train, "--epochs", "1")
+    assert "already holds a training run. Go on with it by --resume" in error_of(again)
+    other = cli(*train[:-1], "--epochs", "1", "--resume", "--lr", "0.1")
+    assert "training.learning_rate: was 0.0002, now 0.1" in error_of(other)
+
+    scored = cli(
+        "eval", "--model", out / "mine", "--data", sets, "--json", "--scores", tmp_path / "s.csv"
+    )
+    report = json.loads(scored.stdout)
+    assert [s["set"] for s in report["sets"]] == ["biggan", "stylegan"]
+    assert report["protocol"] == "resize256"
+    assert report["versions"]["pillow"]
+    rows = list(csv.DictReader((tmp_path / "s.csv").open()))
+    assert len(rows) == 16
+    for entry in [*report["sets"], {"set": None, **report["pooled"]}]:
+        part = [r for r in rows if entry["set"] in (None, r["set"])]
+        labels, logits = [int(r["label"]) for r in part], [float(r["logit"]) for r in part]
+        assert entry["average_precision"] == pytest.approx(average_precision_score(labels, logits))
+        assert entry["auc"] == pytest.approx(roc_auc_score(labels, logits))
+        right = [(z > 0) == (y == 1) for y, z in zip(labels, logits, strict=True)]
+        assert entry["accuracy"] == pytest.approx(np.mean(right))
+    for row in rows:
+        assert float(row["probability"]) == pytest.approx(1 / (1 + math.exp(-float(row["logit"]))))
+    assert {r["class"] for r in rows} == {"", "car", "cat"}
+
+    described = json.loads(cli("info", out / "mine", "--json").stdout)
+    assert described["parameters"] == "1,437,761 trainable"
+    assert described["recipe"]["seed"] == 3
+    assert described["trained on"]["classes"] == ["cat"]
+
+
+def test_eval_prints_a_table_that_fits(cli, model, sets):
+    done = cli("eval", "--model", model, "--data", sets, env={"COLUMNS": "80"})
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split() == [
+        "set",
+        "real",
+        "fake",
+        "acc",
+        "AP",
+        "real",
+        "acc",
+        "fake",
+        "acc",
+        "bal",
+        "acc",
+        "AUC",
+    ]
+    names = [re.split(r"  +", line)[0].strip() for line in lines[2:]]
+    assert [name for name in names if name and name[0].islower()] == [
+        "biggan", "stylegan", "mean of 2 sets", "all images pooled"
+    ]  # fmt: skip
+    assert "pixels: resize256" in done.stdout
+
+
+def test_eval_of_one_label_says_what_is_undefined(cli, model, make_images, tmp_path):
+    make_images(tmp_path / "set" / "0_real", 3)
+    done = cli("eval", "--model", model, "--data", tmp_path / "set", "--protocol", "native")
+    assert done.returncode == 0, done.stderr
+    assert "– undefined: needs both real and generated images." in done.stdout
+    report = json.loads(cli("eval", "--model", model, "--data", tmp_path / "set", "--json").stdout)
+    assert report["sets"][0]["average_precision"] is None
+    assert report["sets"][0]["real_accuracy"] in (0.0, 1 / 3, 2 / 3, 1.0)
+
+
+def test_eval_csv_and_pool(cli, model, sets):
+    rows = list(
+        csv.DictReader(io.StringIO(cli("eval", "--model", model, "--data", sets, "--csv").stdout))
+    )
+    assert [r["set"] for r in rows] == ["biggan", "stylegan", "(mean)", "(pooled)"]
+    pooled = list(
+        csv.DictReader(
+            io.StringIO(cli("eval", "--model", model, "--data", sets, "--csv", "--pool").stdout)
+        )
+    )
+    assert pooled[0]["set"] == "sets"
+    assert pooled[0]["auc"] == rows[-1]["auc"]
+
+
+def test_eval_names_unreadable_images(cli, model, sets):
+    (sets / "biggan" / "0_real" / "001.png").write_text("no image")
+    done = cli("eval", "--model", model, "--data", sets)
+    assert done.returncode == 0
+    assert "1 image is unreadable and left out" in done.stderr
+    assert "001.png: not an image in a format that is known" in done.stderr.replace("\n", " ")
+    strict = cli("eval", "--model", model, "--data", sets, "--max-unreadable", "0")
+    assert "1 of 16 images are unreadable, more than the limit of 0" in error_of(strict)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_scores_agree_over_the_backends(cli, model, sets, tmp_path, backend):
+    for name, options in {
+        "ours": ["--backend", backend],
+        "theirs": ["--backend", "tensorflow", "--pipeline", "pydataset"],
+    }.items():
+        done = cli(
+            "eval", "--model", model, "--data", sets, "--scores", tmp_path / f"{name}.csv", *options
+        )
+        assert done.returncode == 0, done.stderr
+    logits = [
+        [float(r["logit"]) for r in csv.DictReader((tmp_path / f"{n}.csv").open())]
+        for n in ("ours", "theirs")
+    ]
+    np.testing.assert_allclose(*logits, rtol=1e-4, atol=1e-5)
+
+
+def test_without_tensorflow(run_python, source_folder, sets, tmp_path):
+    """Training and evaluation on torch alone, by the PyDataset path."""
+    call = "import sys; from npr_keras_cli.main import main; main()"
+    out = tmp_path / "models"
+    train = [
+        "train",
+        "--source",
+        source_folder,
+        "--classes",
+        "cat",
+        "--epochs",
+        "1",
+        "--out",
+        out,
+        "--name",
+        "m",
+    ]
+    done = run_python(call, "torch", without=["tensorflow"], args=train, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Backend  torch" in done.stderr
+    scored = run_python(
+        call,
+        "torch",
+        without=["tensorflow"],
+        args=["eval", "--model", out / "m", "--data", sets],
+        check=False,
+    )
+    assert scored.returncode == 0, scored.stderr
+    assert "mean of 2 sets" in scored.stdout
+    refused = run_python(
+        call, None, without=["tensorflow"], args=[*train, "--backend", "tensorflow"], check=False
+    )
+    assert "The tensorflow backend (--backend) needs a package that is not installed" in error_of(
+        refused
+    )
+    piped = run_python(
+        call,
+        "torch",
+        without=["tensorflow"],
+        args=[*train, "--name", "n", "--pipeline", "tf.data"],
+        check=False,
+    )
+    assert "pip install tensorflow" in error_of(piped)
+
+
+def test_backend_names(cli, model, sets):
+    wrong = error_of(cli("eval", "--model", model, "--data", sets, "--backend", "theano"), code=2)
+    assert "'theano' is not one of 'tensorflow', 'torch', 'jax'" in wrong
+    assert "KERAS_BACKEND: unknown backend 'theano'" in error_of(cli("info", backend="theano"))
+
+
+def test_convert_both_ways(cli, tmp_path):
+    detector = Detector()
+    save_pth(to_state_dict(detector), tmp_path / "NPR.pth")
+    done = cli("convert", tmp_path / "NPR.pth", tmp_path / "model.keras", "--protocol", "native")
+    assert done.returncode == 0, done.stderr
+    loaded = load_detector(tmp_path / "model.keras")
+    assert loaded.preprocessing.name == "native"
+    for ours, theirs in zip(detector.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert "exists. Give --overwrite" in error_of(
+        cli("convert", tmp_path / "NPR.pth", tmp_path / "model.keras")
+    )
+    back = cli("convert", tmp_path / "model.keras", tmp_path / "back.pth", "--backend", "torch")
+    assert back.returncode == 0, back.stderr
+    import torch
+
+    for name, value in torch.load(tmp_path / "back.pth", weights_only=True).items():
+        np.testing.assert_array_equal(value.numpy(), to_state_dict(detector)[name])
+
+
+def test_convert_errors(cli, run_python, tmp_path):
+    (tmp_path / "bad.pth").write_text("nonsense")
+    assert "bad.pth is not a PyTorch checkpoint" in error_of(
+        cli("convert", tmp_path / "bad.pth", tmp_path / "m.keras")
+    )
+    assert not (tmp_path / "m.keras").exists()
+    assert "Received:" in error_of(cli("convert", tmp_path / "a.keras", tmp_path / "b.keras"))
+    call = "import sys; from npr_keras_cli.main import main; main()"
+    done = run_python(
+        call,
+        "tensorflow",
+        without=["torch"],
+        args=["convert", tmp_path / "bad.pth", tmp_path / "m.keras"],
+        check=False,
+    )
+    assert 'pip install "npr-keras[torch]"' in error_of(done)
+
+
+def test_errors_of_train_and_eval(cli, model, tmp_path, make_images, source_folder):
+    assert "no such folder" in error_of(
+        cli("eval", "--model", model, "--data", tmp_path / "absent")
+    )
+    make_images(tmp_path / "plain" / "cats", 2)
+    assert "Found the folders cats, 2 image files" in error_of(
+        cli("eval", "--model", model, "--data", tmp_path / "plain")
+    )
+    assert "No model at" in error_of(
+        cli("eval", "--model", tmp_path / "no.keras", "--data", source_folder / "val")
+    )
+    assert "Its classes: cat, dog" in error_of(
+        cli("train", "--source", source_folder, "--classes", "cow")
+    )
+    assert "set NPR_DATA" in error_of(cli("train", "--classes", "car"))
+    assert "sywang/CNNDetection" in error_of(cli("train", env={"NPR_DATA": str(tmp_path)}))
+    assert "'120%' is not a share" in error_of(cli("train", "--max-unreadable", "120%"), code=2)
+    assert "epochs=0" in error_of(cli("train", "--source", source_folder, "--epochs", "0"))
+
+
+def test_info(cli):
+    described = json.loads(cli("info", "--json", backend="torch").stdout)
+    assert described["backend"] == "torch"
+    assert described["devices"][0].startswith("CPU")
+    assert set(described["backends"]) == set(BACKENDS)
+    lines = cli("info").stdout.splitlines()
+    assert lines[0].split() == ["backend", "tensorflow"]
+
+
+def test_bench_measures(cli):
+    done = cli(
+        "bench",
+        "score",
+        "--size",
+        "32",
+        "--batch-size",
+        "2",
+        "--steps",
+        "1",
+        "--rounds",
+        "1",
+        "--json",
+    )
+    assert done.returncode == 0, done.stderr
+    rates = json.loads(done.stdout)["images_per_second"]
+    assert list(rates) == [
+        "npr-keras",
+        "plain PyTorch, channels first",
+        "plain PyTorch, channels last",
+    ]
+    assert all(rate > 0 for rate in rates.values())
+
+
+def test_every_command_has_help(cli):
+    names = re.findall(r"^  ([a-z]+)  ", cli("--help").stdout, re.M)
+    assert names == ["train", "eval", "convert", "info", "bench"]
+    for name in names:
+        text = cli(name, "--help").stdout
+        assert "npr-keras" in text, f"{name} --help shows no example"
+        options = re.findall(
+            r"^  (?:-h, )?(--[a-z-]+)[ A-Z\[\]|a-z0-9_.,]*?(?:  +(\S.*))?$", text, re.M
+        )
+        assert options
+
+
+def test_interrupt_says_how_to_go_on(source_folder, tmp_path):
+    script = "import sys; from npr_keras_cli.main import main; sys.argv[0] = 'npr-keras'; main()"
+    arguments = [
+        "train",
+        "--source",
+        str(source_folder),
+        "--epochs",
+        "50",
+        "--out",
+        str(tmp_path),
+        "--name",
+        "it",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *arguments], stderr=subprocess.PIPE, text=True
+    )
+    while RunFolder(tmp_path / "it").last_epoch() < 1 and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 1, stderr
+    assert f"npr-keras {' '.join(arguments)} --resume" in stderr
+    assert "Traceback" not in stderr

@@ -1,0 +1,147 @@
+"""The house rules that a test can keep: who imports whom, and what a light import loads."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+# Downwards only; siblings on one line do not import each other (docs/architecture.md).
+LEVELS = [
+    ["npr_keras_cli"],
+    ["npr_keras.serving"],
+    ["npr_keras.export", "npr_keras.ablation", "npr_keras.bench"],
+    ["npr_keras.training"],
+    ["npr_keras.predict", "npr_keras.explain"],
+    ["npr_keras.models", "npr_keras.evaluation"],
+    ["npr_keras.layers", "npr_keras.data"],
+    ["npr_keras.config", "npr_keras.versions", "npr_keras.atomic"],
+    ["npr_keras.errors"],
+]
+LEVEL = {package: depth for depth, packages in enumerate(LEVELS) for package in packages}
+MODULES = sorted([*ROOT.glob("npr_keras/**/*.py"), *ROOT.glob("cli/**/*.py")])
+
+
+def package_of(module):
+    parts = module.split(".")
+    return parts[0] if parts[0] == "npr_keras_cli" else ".".join(parts[:2])
+
+
+def module_name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(("npr_keras_cli", *parts[1:]) if parts[0] == "cli" else parts)
+
+
+def imports(path):
+    """Every module that a file imports, anywhere in it, except for type checking."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_imports_go_downwards(path):
+    own = package_of(module_name(path))
+    if own in ("npr_keras", "npr_keras.__init__"):
+        return  # the public names, which are resolved on use
+    assert own in LEVEL, f"{own} has no level: give it one here and in docs/architecture.md"
+    for name in imports(path):
+        other = package_of(name)
+        if name.startswith("npr_keras") and other in LEVEL and other != own:
+            assert LEVEL[other] > LEVEL[own], f"{own} imports {other}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_only_the_command_line_prints_and_knows_click_and_rich(path):
+    if module_name(path).startswith("npr_keras_cli"):
+        return
+    tree = ast.parse(path.read_text())
+    calls = {
+        n.func.id
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+    }
+    assert "print" not in calls
+    assert not {name.split(".")[0] for name in imports(path)} & {"click", "rich", "npr_keras_cli"}
+
+
+def test_the_rules_would_notice():
+    assert LEVEL["npr_keras.training"] < LEVEL["npr_keras.models"] < LEVEL["npr_keras.data"]
+    assert len(MODULES) > 30
+    assert "npr_keras.models.Detector" in set(imports(ROOT / "npr_keras" / "training" / "train.py"))
+
+
+def test_architecture_document_names_every_package():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    for path in [*ROOT.glob("npr_keras/*/"), *ROOT.glob("npr_keras/*.py"), *ROOT.glob("cli/*.py")]:
+        if not path.name.startswith("__"):
+            assert path.name in text, f"docs/architecture.md does not mention {path.name}"
+
+
+HEAVY = "('keras', 'tensorflow', 'torch', 'jax', 'numpy', 'PIL', 'rich', 'sklearn')"
+
+
+def test_help_loads_nothing_heavy(run_python):
+    script = f"""
+import sys
+from npr_keras_cli.main import main
+for arguments in (["--help"], ["train", "--help"], ["eval", "--help"]):
+    try:
+        main(arguments)
+    except SystemExit as end:
+        assert end.code == 0
+loaded = [name for name in {HEAVY} if name in sys.modules]
+assert not loaded, loaded
+"""
+    assert "Train a detector" in run_python(script).stdout
+
+
+def test_importing_the_library_loads_nothing_heavy(run_python):
+    run_python(f"import sys, npr_keras; assert not [n for n in {HEAVY} if n in sys.modules]")
+
+
+def test_public_names():
+    import npr_keras
+
+    assert sorted(npr_keras.__all__) == [
+        "Detector", "DetectorConfig", "KerasPredictor", "NPR", "PROTOCOLS", "Preprocessing",
+        "TrainingConfig", "__version__", "evaluate", "find_sets", "find_source", "load_detector",
+        "load_image", "save_detector", "train",
+    ]  # fmt: skip
+    for name in npr_keras.__all__:
+        assert getattr(npr_keras, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        npr_keras.Nothing  # noqa: B018
+
+
+def test_every_error_is_in_the_tree():
+    from npr_keras import errors
+
+    classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, Exception)]
+    for cls in classes:
+        assert issubclass(cls, errors.NPRKerasError)
+        assert cls.__name__ in errors.__doc__
+
+
+def test_files_and_functions_stay_small():
+    for path in MODULES:
+        lines = path.read_text().splitlines()
+        assert len(lines) <= 300, f"{path.name} has {len(lines)} lines"
+        for node in ast.walk(ast.parse("\n".join(lines))):
+            if isinstance(node, ast.FunctionDef) and path.parent.name != "commands":
+                size = node.end_lineno - node.lineno + 1
+                assert size <= 75, f"{path.name}: {node.name} has {size} lines"
+
+
+def test_version_is_that_of_the_package():
+    import tomllib
+
+    import npr_keras
+
+    assert (
+        tomllib.loads(Path(ROOT, "pyproject.toml").read_text())["project"]["version"]
+        == npr_keras.__version__
+    )
