@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,7 @@ class EpochPlan:
     flip: np.ndarray
 
 
+@functools.lru_cache(maxsize=2)  # every batch asks, and two epochs meet in one pipeline
 def plan_epoch(count: int, seed: int, epoch: int, flip: float) -> EpochPlan:
     """Draws the plan of an epoch.
 

@@ -112,15 +112,15 @@ class TrainingImages:
         return np.stack(images), np.array(labels, np.float32)[:, None]
 
     def batches(self, first: int, epochs: int, pipeline: str = "auto"):
-        """The batches of the epochs `first` to `epochs - 1`, for `keras.Model.fit`.
+        """The batches of the epochs `first` to `epochs - 1`, one after the other.
 
         Returns:
-            A `tf.data.Dataset` of all these epochs in one (give `fit` `steps_per_epoch`), or a
-            `keras.utils.PyDataset` of one epoch, whose attribute `epoch` says which.
+            A `tf.data.Dataset` or a `keras.utils.PyDataset` for `keras.Model.fit`, which needs
+            `steps_per_epoch=len(self)` to know the epochs apart.
         """
         if choose_pipeline(pipeline) == "tf.data":
             return self._tf_dataset(first, epochs)
-        return _PyBatches(self, first, workers=_workers())
+        return _PyBatches(self, first, epochs)
 
     def _tf_dataset(self, first, epochs):
         tf = _tensorflow()
@@ -189,22 +189,33 @@ class TrainingImages:
 
 
 class _PyBatches(keras.utils.PyDataset):
-    """One epoch of `TrainingImages` by Pillow, in threads, because Pillow frees the GIL."""
+    """`TrainingImages` by Pillow, some batches ahead, in threads, because Pillow frees the GIL.
 
-    def __init__(self, images: TrainingImages, epoch: int, workers: int):
-        super().__init__(workers=workers, max_queue_size=2 * workers)
+    The threads are ours: Keras' own keep the batches that they have loaded ahead when Keras peeks
+    at the first one, and give them out again in the middle of an epoch.
+    """
+
+    def __init__(self, images: TrainingImages, first: int, epochs: int):
+        super().__init__(workers=1)
         self.images = images
-        self.epoch = epoch
-        self._plan = None
+        self.first = first
+        self.epochs = epochs
+        self._ahead = _workers()
+        self._pool = ThreadPoolExecutor(self._ahead)
+        self._loading = {}
 
     def __len__(self):
-        return len(self.images)
+        return len(self.images) * (self.epochs - self.first)
 
-    def __getitem__(self, step):
-        epoch, plan = self._plan or (None, None)
-        if epoch != self.epoch:
-            plan = self.images.plan(self.epoch)
-            self._plan = self.epoch, plan
+    def __getitem__(self, index):
+        for i in range(index, min(index + self._ahead + 1, len(self))):
+            if i not in self._loading:
+                self._loading[i] = self._pool.submit(self._load, i)
+        return self._loading.pop(index).result()
+
+    def _load(self, index):
+        epoch, step = divmod(index, len(self.images))
+        plan = self.images.plan(self.first + epoch)
         size = self.images.config.batch_size
         part = slice(step * size, (step + 1) * size)
         return self.images.batch(

@@ -62,6 +62,9 @@ def _tensorflow(x, layer, training):
 def _torch(x, layer, training):
     import torch
 
+    channels_last = layer.axis != 1
+    if channels_last:
+        x = x.permute(0, 3, 1, 2)
     # The kernel updates the running statistics itself, in place.
     y = torch.nn.functional.batch_norm(
         x,
@@ -73,7 +76,7 @@ def _torch(x, layer, training):
         momentum=1.0 - layer.momentum,
         eps=layer.epsilon,
     )
-    return y, None, None
+    return (y.permute(0, 2, 3, 1) if channels_last else y), None, None
 
 
 def _composed(x, layer, training):

@@ -89,7 +89,7 @@ def train(
         if done < config.epochs:
             images = TrainingImages(source.train, config, unreadable)
             batches = images.batches(done, config.epochs, pipeline)
-            keeper = _EpochKeeper(run, images, batches, source.val, pipeline)
+            keeper = _EpochKeeper(run, images, source.val, pipeline)
             _fit(detector, images, batches, done, [keeper, *callbacks])
     finally:
         keras.config.set_dtype_policy(previous_policy)
@@ -120,13 +120,12 @@ def accuracy(labels, logits):
 
 
 def _fit(detector, images, batches, done, callbacks):
-    one_epoch = isinstance(batches, keras.utils.PyDataset)
     try:
         detector.fit(
             batches,
             initial_epoch=done,
             epochs=images.config.epochs,
-            steps_per_epoch=None if one_epoch else len(images),
+            steps_per_epoch=len(images),
             shuffle=False,  # the plan of the epoch has done that
             verbose=0,
             callbacks=callbacks,
@@ -141,19 +140,16 @@ def _fit(detector, images, batches, done, callbacks):
 
 
 class _EpochKeeper(keras.callbacks.Callback):
-    """Before an epoch: its data and learning rate. After it: validation, history, checkpoint."""
+    """Before an epoch: its learning rate. After it: validation, history, checkpoint."""
 
-    def __init__(self, run: RunFolder, images: TrainingImages, batches, val, pipeline: str):
+    def __init__(self, run: RunFolder, images: TrainingImages, val, pipeline: str):
         super().__init__()
         self.run = run
         self.images = images
-        self.batches = batches
         self.val = val
         self.pipeline = pipeline
 
     def on_epoch_begin(self, epoch, logs=None):
-        if isinstance(self.batches, keras.utils.PyDataset):
-            self.batches.epoch = epoch
         self.model.optimizer.learning_rate = self.images.config.learning_rate_at(epoch)
         self.started = time.perf_counter()
 

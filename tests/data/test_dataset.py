@@ -52,6 +52,10 @@ def test_one_dataset_runs_through_the_epochs(source_folder):
     images = training_images(source_folder)
     whole = list(images.batches(2, 5, "tf.data").as_numpy_iterator())
     assert_same(whole, [batch for e in (2, 3, 4) for batch in batches_of(images, "pydataset", e)])
+    batches = images.batches(2, 5, "pydataset")
+    assert len(batches) == 15
+    batches[0], batches[0]  # Keras peeks, and starts again
+    assert_same(whole, [batches[i] for i in range(15)])
 
 
 def test_batches_follow_the_plan(source_folder):
