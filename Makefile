@@ -14,9 +14,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 # Everything once, on the TensorFlow backend; then what depends on the backend, on the other two.
 test: $(INSTALLED) lint
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest
-	KERAS_BACKEND=torch $(BIN)/python -m pytest -m "every_backend and not golden"
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "every_backend and not golden"
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -n 2 -m "every_backend and not golden"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m "every_backend and not golden"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -30,17 +30,17 @@ def select_backend(name: str | None = None) -> str:
     """Sets KERAS_BACKEND for this process, and keeps TensorFlow's start-up messages down.
 
     Raises:
-        ConfigError: If KERAS_BACKEND or Keras' own setting names no backend that is known.
+        ConfigError: If KERAS_BACKEND names no backend that is known.
         MissingPackageError: If the backend's package is not installed.
     """
     origin = "--backend"
     if name is None:
         name, origin = os.environ.get("KERAS_BACKEND"), "KERAS_BACKEND"
     if not name:
-        name, origin = _keras_setting(), "Keras' keras.json"
-    if not name:
-        name = next((b for b in BACKENDS if importlib.util.find_spec(b)), BACKENDS[0])
-        origin = "the default"
+        # Keras writes its default there on its first import, so it may be nobody's choice.
+        installed = [b for b in BACKENDS if importlib.util.find_spec(b)] or BACKENDS
+        name, origin = _keras_setting(), "the default"
+        name = name if name in installed else installed[0]
     if name not in BACKENDS:
         raise ConfigError(f"{origin}: unknown backend {name!r}. Known: {', '.join(BACKENDS)}.")
     if importlib.util.find_spec(name) is None:

@@ -41,24 +41,21 @@ def warn_unreadable(reasons: dict[str, str]) -> None:
     warn("\n".join([f"{count} unreadable and left out:", *named, *more]))
 
 
-def progress_bar(unit: str):
-    """A rich progress bar on stderr, shown only on a terminal, gone when done."""
+def progress_bar():
+    """A rich progress bar on stderr, shown only on a terminal, gone when done; fits 80 columns."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
         TextColumn,
-        TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=10),
         MofNCompleteColumn(),
-        TextColumn(unit),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
         TextColumn("left"),
         TimeRemainingColumn(),
         console=stderr(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 
@@ -15,7 +16,10 @@ NEEDED_FOR = {
     ),
     "torch": ("the torch backend, official checkpoints", 'pip install "npr-keras[torch]"'),
     "jax": ("the jax backend", 'pip install "npr-keras[jax]"'),
-    "tensorboard": ("train --tensorboard", 'pip install "npr-keras[tensorboard]"'),
+    "tensorboard": (
+        "train --tensorboard (with tensorflow)",
+        'pip install "npr-keras[tensorboard]"',
+    ),
     "tensorflow-serving-api": ("TF Serving's messages", "pip install tensorflow-serving-api"),
 }
 
@@ -40,6 +44,7 @@ def describe_environment(backend: str) -> dict:
 
 def describe_model(path: str) -> dict:
     """What a model file holds, and how it was trained where that lies beside it."""
+    from npr_keras.errors import RunError
     from npr_keras.models import load_detector
     from npr_keras.training.run_folder import RunFolder
 
@@ -62,7 +67,9 @@ def describe_model(path: str) -> dict:
         "parameters": f"{sum(math.prod(w.shape) for w in detector.trainable_weights):,} trainable",
         "pixels": config.preprocessing.to_dict(),
     }
-    trained = run.read_config()
+    trained = None
+    with contextlib.suppress(RunError):  # another program's config.json
+        trained = run.read_config()
     if trained:
         settings = trained["settings"]
         described["trained on"] = {"path": trained["source_path"], **settings["source"]}

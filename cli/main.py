@@ -32,10 +32,18 @@ class _Commands(click.Group):
         return importlib.import_module(f"npr_keras_cli.commands.{COMMANDS[cmd_name]}").command
 
     def invoke(self, ctx):
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # file names that are not UTF-8 are shown escaped
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except NPRKerasError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if isinstance(error, BrokenPipeError) or not error.strerror:
+                raise
+            name = f": {error.filename}" if error.filename else ""
+            raise click.ClickException(f"{error.strerror}{name}") from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -28,6 +28,6 @@ def fraction(ctx, param, value):
         number = float(text[:-1]) / 100 if text.endswith("%") else float(text)
     except ValueError:
         number = -1.0
-    if not 0 <= number <= 1:
-        raise click.BadParameter(f"{value!r} is not a share: expected 0% to 100%, or 0 to 1.")
+    if not 0 <= number <= 1 or text == "1":  # one image, or all of them?
+        raise click.BadParameter(f"{value!r} is not a share: expected 0% to 100%, or below 1.")
     return number

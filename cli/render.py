@@ -9,6 +9,7 @@ import json
 import math
 
 import click
+
 from npr_keras_cli.console import stdout
 
 # Figure -> the head of its column.
@@ -34,10 +35,14 @@ def show_evaluation(results, described: dict, form: str | None) -> None:
 
     mean, everything = mean_over_sets(results), dataclasses.asdict(pooled(results))
     rows = [{"set": r.name, **dataclasses.asdict(r.metrics)} for r in results]
+    classes = [sorted({record.class_name for record in r.records}) for r in results]
     if form == "json":
         from npr_keras.versions import versions
 
-        sets = [{**row, "unreadable": r.unreadable} for row, r in zip(rows, results, strict=True)]
+        sets = [
+            {**row, "classes": names, "unreadable": r.unreadable}
+            for row, names, r in zip(rows, classes, results, strict=True)
+        ]
         report = {**described, "sets": sets, "mean": mean, "pooled": everything}
         report["versions"] = versions()
         click.echo(json.dumps(without_nan(report), indent=2))
@@ -46,6 +51,9 @@ def show_evaluation(results, described: dict, form: str | None) -> None:
             _csv([*rows, {"set": "(mean)", **mean}, {"set": "(pooled)", **everything}]), nl=False
         )
     else:
+        for row, names in zip(rows, classes, strict=True):
+            if len(names) > 1:  # say what was pooled
+                row["set"] += f" ({len(names)} classes)"
         _evaluation_table(rows, mean, everything, described)
 
 
@@ -53,10 +61,10 @@ def _evaluation_table(rows, mean, everything, described):
     from rich import box
     from rich.table import Table
 
-    # Little padding: the columns' separators are blanks, and 80 columns have to do.
+    # No padding: the columns' separators are blanks, and 80 columns have to do.
     table = Table(
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=0,
         pad_edge=False,
         show_edge=False,
         header_style="bold",
@@ -80,9 +88,11 @@ def _evaluation_table(rows, mean, everything, described):
 
 
 def _cells(row):
+    from rich.text import Text
+
     counts = [f"{row[name]:,}" if name in row else "" for name in ("real", "fake")]
     figures = ["–" if math.isnan(row[name]) else f"{100 * row[name]:.1f}" for name in COLUMNS]
-    return [row["set"], *counts, *figures]
+    return [Text(row["set"]), *counts, *figures]  # Text: a name is not markup
 
 
 def show_speed(rates: dict[str, float], backend: str) -> None:
@@ -133,11 +143,16 @@ def write_scores(results, path) -> None:
                     "set": result.name,
                     "class": record.class_name,
                     "logit": logit,
-                    "probability": 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0,
+                    "probability": _probability(logit),
                     "error": result.unreadable.get(record.path, ""),
                 }
             )
     write_text(path, _csv(rows))
+
+
+def _probability(logit: float) -> float:
+    # exp overflows beyond 709; NaN, an unreadable image, stays NaN.
+    return 1 / (1 + math.exp(min(-logit, 700))) if not math.isnan(logit) else logit
 
 
 def _csv(rows) -> str:

@@ -6,10 +6,9 @@ import shlex
 import sys
 from pathlib import Path
 
+from npr_keras.config import PROTOCOLS, DetectorConfig, TrainingConfig
 from npr_keras_cli.backend import import_tensorflow_quietly
 from npr_keras_cli.console import progress_bar, say, warn_unreadable
-
-from npr_keras.config import PROTOCOLS, DetectorConfig, TrainingConfig
 
 
 def run_training(options: dict) -> dict:
@@ -46,10 +45,11 @@ def run_training(options: dict) -> dict:
             callbacks=callbacks,
         )
     except KeyboardInterrupt:
-        callbacks[0].close()
         again = shlex.join(["npr-keras", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
         say(f"\nInterrupted. Finished epochs are kept; go on with:\n  {again}")
         raise SystemExit(1) from None
+    finally:
+        callbacks[0].close()
     warn_unreadable(result.unreadable)
     say(f"\nDone: {out / 'model.keras'}\nJudge it with:\n  npr-keras eval --model {out} --data DIR")
     return {
@@ -61,7 +61,8 @@ def run_training(options: dict) -> dict:
 
 
 def _default_name(options) -> str:
-    return "-".join(["npr", Path(options["source"]).resolve().name, *options["classes"]])
+    parts = ["npr", Path(options["source"]).resolve().name, *options["classes"]]
+    return "-".join(parts).replace("/", "-")
 
 
 def _opening(source, config, backend, out) -> str:
@@ -89,9 +90,10 @@ def _tensorboard(out):
 
     from npr_keras.errors import MissingPackageError
 
-    if importlib.util.find_spec("tensorboard") is None:
+    if not all(importlib.util.find_spec(name) for name in ("tensorboard", "tensorflow")):
         raise MissingPackageError(
-            '--tensorboard needs a package that is not installed. pip install "npr-keras[tensorboard]"'
+            "--tensorboard needs TensorFlow and TensorBoard, on every backend. "
+            'pip install tensorflow "npr-keras[tensorboard]"'
         )
     return keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False)
 
@@ -104,7 +106,7 @@ def _watcher(config):
 
         def on_train_begin(self, logs=None):
             say("  epoch        lr    loss     acc  val acc   val AP   img/s    time")
-            self.bar = progress_bar("batches")
+            self.bar = progress_bar()
             self.bar.start()
             self.task = self.bar.add_task("", total=None, note="")
 
@@ -117,9 +119,11 @@ def _watcher(config):
             )
 
         def on_train_batch_end(self, batch, logs=None):
-            note = f"loss {logs['loss']:.3f}  acc {logs['accuracy']:.1%}" if logs else ""
+            note = f"loss {logs['loss']:.3f} acc {logs['accuracy']:.1%}" if logs else ""
             task = self.bar.tasks[0]
-            speed = f"  {task.speed * config.batch_size:.0f} img/s" if task.speed else ""
+            speed = f" {task.speed * config.batch_size:.0f}/s" if task.speed else ""
+            if batch + 1 == self.params["steps"]:
+                speed = " validating"
             self.bar.update(self.task, advance=1, note=note + speed)
 
         def on_epoch_end(self, epoch, logs=None):

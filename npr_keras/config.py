@@ -6,8 +6,9 @@ Nothing heavy is imported here, so that the command line can use the defaults in
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from npr_keras.errors import ConfigError
@@ -22,7 +23,7 @@ def _is_int(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,6 @@ class TrainingConfig(_Config):
     crop: int = 224
     flip: float = 0.5
     max_unreadable: float = 0.01
-    classes: tuple[str, ...] = field(default=())
 
     def __post_init__(self):
         for name in ("epochs", "batch_size", "decay_every"):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import click
-from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 
 from npr_keras.config import PRECISIONS
+from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 
 
 @click.command("bench")
@@ -50,9 +50,8 @@ def command(task, batch_size, size, steps, rounds, precision, as_json, backend):
     npr-keras bench train --backend tensorflow
     """
     import_tensorflow_quietly()
-    from npr_keras_cli import render
-
     from npr_keras.bench.speed import measure
+    from npr_keras_cli import render
 
     rates = measure(task, batch_size, size, steps, rounds, precision)
     if as_json:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 import click
-from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 
 from npr_keras.config import PROTOCOLS, DetectorConfig
 from npr_keras.errors import ConfigError
+from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 
 OFFICIAL = (".pth", ".pt")
 

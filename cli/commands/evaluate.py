@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import click
-from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
-from npr_keras_cli.options import fraction, pipeline_option
 
 from npr_keras.config import PROTOCOLS
+from npr_keras.errors import ConfigError
+from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
+from npr_keras_cli.options import fraction, pipeline_option
 
 
 @click.command("eval")
@@ -53,11 +56,13 @@ def command(
     npr-keras eval --model saved_models/npr --data DIR
     npr-keras eval --model model.keras --data DIR --json --scores scores.csv
     """
+    from npr_keras.data.folder import find_sets
     from npr_keras_cli import render
     from npr_keras_cli.console import progress_bar, warn, warn_unreadable
 
-    from npr_keras.data.folder import find_sets
-
+    folder = os.path.dirname(scores) if scores else ""
+    if folder and not os.path.isdir(folder):
+        raise ConfigError(f"--scores {scores}: no such folder: {folder}")
     sets, ignored = find_sets(data, pool)
     import_tensorflow_quietly()
     from npr_keras.evaluation.evaluate import evaluate
@@ -66,8 +71,8 @@ def command(
     predictor = KerasPredictor(model)
     chosen = PROTOCOLS[protocol] if protocol else predictor.preprocessing
     if ignored:
-        warn(f"left out, being training images: {', '.join(ignored)}")
-    with progress_bar("images") as bar:
+        warn(f"left out, being for training or validation: {', '.join(ignored)}")
+    with progress_bar() as bar:
         task = bar.add_task("", total=sum(len(s.records) for s in sets), note="")
         results = evaluate(
             predictor,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import click
+
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import click
-from npr_keras_cli.backend import backend_option
-from npr_keras_cli.options import comma_list, fraction, pipeline_option
 
 from npr_keras.config import PRECISIONS, PROTOCOLS, TrainingConfig
+from npr_keras_cli.backend import backend_option
+from npr_keras_cli.options import comma_list, fraction, pipeline_option
 
 DEFAULT = TrainingConfig()
 
@@ -16,7 +16,9 @@ DEFAULT = TrainingConfig()
 @click.command("train")
 @click.option("--source", default="progan", show_default=True, help="progan, or a folder.")
 @click.option(
-    "--classes", callback=comma_list, help="Classes, such as car,cat,chair,horse.  [default: all]"
+    "--classes",
+    callback=comma_list,
+    help="Classes; the paper's are car,cat,chair,horse.  [default: all]",
 )
 @click.option(
     "--data-root",
@@ -35,16 +37,33 @@ DEFAULT = TrainingConfig()
 @click.option(
     "--resume", is_flag=True, help="Go on with the run that is there; start it if there is none."
 )
-@click.option("--epochs", default=DEFAULT.epochs, show_default=True, help="Passes over the images.")
-@click.option("--batch-size", default=DEFAULT.batch_size, show_default=True, help="Images a step.")
+@click.option(
+    "--epochs",
+    default=DEFAULT.epochs,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Passes over the images.",
+)
+@click.option(
+    "--batch-size",
+    default=DEFAULT.batch_size,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Images a step.",
+)
 @click.option(
     "--lr",
     default=DEFAULT.learning_rate,
     show_default=True,
+    type=click.FloatRange(0, 1, min_open=True),
     help="Adam's step size; x 0.9 every 10 epochs.",
 )
 @click.option(
-    "--seed", default=DEFAULT.seed, show_default=True, help="Of weights, order, crops and flips."
+    "--seed",
+    default=DEFAULT.seed,
+    show_default=True,
+    type=click.IntRange(0, 2**32 - 1),
+    help="Of weights, order, crops and flips.",
 )
 @click.option(
     "--precision",
@@ -81,8 +100,9 @@ def command(**options):
     npr-keras train --source progan --classes car,cat,chair,horse
     npr-keras train --source my_images --epochs 20 --seed 1 --name mine
     """
+    from npr_keras_cli.render import without_nan
     from npr_keras_cli.training_view import run_training
 
     result = run_training(options)
     if options["as_json"]:
-        click.echo(json.dumps(result, indent=2))
+        click.echo(json.dumps(without_nan(result), indent=2))

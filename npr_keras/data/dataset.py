@@ -108,8 +108,17 @@ class TrainingImages:
             except UnreadableImageError as error:
                 self.unreadable.add(self.records[index].path, str(error))
         if not images:
-            self.unreadable.nothing_left(f"a batch of {len(order)}")
+            image, label = self._next_readable(order[-1], row[0], column[0], flip[0])
+            images, labels = [image], [label]
         return np.stack(images), np.array(labels, np.float32)[:, None]
+
+    def _next_readable(self, index, *draw):
+        """The next image that can be read: no batch is empty."""
+        for i in range(index + 1, index + len(self.records)):
+            record = self.records[i % len(self.records)]
+            with contextlib.suppress(UnreadableImageError):
+                return self.load(i % len(self.records), *draw), record.label
+        self.unreadable.nothing_left("the training set")
 
     def batches(self, first: int, epochs: int, pipeline: str = "auto"):
         """The batches of the epochs `first` to `epochs - 1`, one after the other.
@@ -127,7 +136,7 @@ class TrainingImages:
         from npr_keras.data import graph
 
         size = self.config.crop
-        paths = tf.constant([record.path for record in self.records])
+        paths = tf.constant([os.fsencode(record.path) for record in self.records])
         labels = tf.constant([record.label for record in self.records], tf.float32)
 
         def load_image(index, row, column, flip):
@@ -276,7 +285,8 @@ def _stream_tf(records, protocol, unreadable):
     def load_image(index, path):
         return index, graph.preprocess(graph.decode(tf.io.read_file(path)), protocol)
 
-    dataset = tf.data.Dataset.from_tensor_slices([record.path for record in records]).enumerate()
+    paths = [os.fsencode(record.path) for record in records]
+    dataset = tf.data.Dataset.from_tensor_slices(paths).enumerate()
     dataset = dataset.map(load_image, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     dataset = dataset.ignore_errors().prefetch(tf.data.AUTOTUNE)
     expected = 0

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from npr_keras.errors import LayoutError, UnknownClassError
+from npr_keras.errors import DataError, LayoutError, UnknownClassError
 
 REAL, FAKE = 0, 1
 LABEL_FOLDERS = {"0_real": REAL, "1_fake": FAKE, "nature": REAL, "ai": FAKE}
@@ -94,15 +94,13 @@ def find_source(root: str | os.PathLike, classes: Sequence[str] = ()) -> Source:
         UnknownClassError: If a class is not in the training split.
     """
     found = _walk(root)
-    has_split = any("train" in _splits(parts) for parts, _ in found)
-    halves: dict[str, list[Record]] = {"train": [], "val": []}
-    for parts, folders in found:
-        splits = _splits(parts)
-        half = "val" if "val" in splits else "test" if "test" in splits else "train"
-        if half == "test" or (has_split and not splits):
-            continue
-        name = "/".join(part for part in parts if part.lower() not in SPLITS)
-        halves[half] += _records(folders, name)
+    splits = [_split(parts, found) for parts, _ in found]
+    halves: dict[str, list[Record]] = {"train": [], "val": [], "test": []}
+    for (parts, folders), (split, at) in zip(found, splits, strict=True):
+        if split is None and any(split == "train" for split, _ in splits):
+            continue  # beside the splits, such as a folder of spare images
+        name = "/".join(part for i, part in enumerate(parts) if i != at)
+        halves[split or "train"] += _records(folders, name)
 
     known = sorted({record.class_name for record in halves["train"]})
     missing = sorted(set(classes) - set(known))
@@ -115,8 +113,8 @@ def find_source(root: str | os.PathLike, classes: Sequence[str] = ()) -> Source:
     source = Source(
         root=os.fspath(root),
         classes=used,
-        train=tuple(r for r in halves["train"] if r.class_name in used),
-        val=tuple(r for r in halves["val"] if r.class_name in used),
+        train=_by_path(r for r in halves["train"] if r.class_name in used),
+        val=_by_path(r for r in halves["val"] if r.class_name in used),
     )
     real, fake = count_labels(source.train)
     if not real or not fake:
@@ -138,49 +136,65 @@ def find_sets(root: str | os.PathLike, pool: bool = False) -> tuple[list[ImageSe
         root: The folder.
         pool: Take everything below `root` as one set.
 
+    Training images are left out where other splits are beside them, and validation images where
+    there is a test split.
+
     Returns:
-        The sets, sorted by name, and the training splits that were left out, as relative paths.
+        The sets, sorted by name, and the splits that were left out, as relative paths.
 
     Raises:
         LayoutError: If there is no such folder, or no labelled images in it.
     """
     found = _walk(root)
-    # Where a tree has splits, its training half is not for judging.
-    judged = [item for item in found if "train" not in _splits(item[0])]
-    ignored: list[str] = []
-    if judged:
-        ignored = sorted({_up_to_train(parts) for parts, _ in found if "train" in _splits(parts)})
-        found = judged
+    splits = [_split(parts, found) for parts, _ in found]
+    judged = {split for split, _ in splits}
+    ignored = {"train"} if judged - {"train"} else set()
+    if "test" in judged:
+        ignored.add("val")
+    left_out = {
+        "/".join(parts[: at + 1])
+        for (parts, _), (split, at) in zip(found, splits, strict=True)
+        if split in ignored
+    }
+    found = [item for item, (split, _) in zip(found, splits, strict=True) if split not in ignored]
 
+    deepest: dict[tuple[str, ...], int] = {}
+    for parts, _ in found:
+        for depth in range(len(parts) + 1):
+            prefix = parts[:depth]
+            deepest[prefix] = max(deepest.get(prefix, 0), len(parts))
     sets: dict[tuple[str, ...], list[Record]] = {}
     for parts, folders in found:
-        depth = 0 if pool else _set_depth(parts, [p for p, _ in found])
+        depth = 0 if pool else _set_depth(parts, deepest)
         sets.setdefault(parts[:depth], []).extend(_records(folders, "/".join(parts[depth:])))
     result = [
-        ImageSet("/".join(parts) or Path(root).resolve().name, tuple(records))
+        ImageSet("/".join(parts) or Path(root).resolve().name, _by_path(records))
         for parts, records in sorted(sets.items())
     ]
-    return [s for s in result if s.records], ignored
+    return [s for s in result if s.records], sorted(left_out)
 
 
-def _set_depth(parts, all_parts) -> int:
-    """How many of a class folder's path parts name its set."""
-    if len(parts) < 2:
-        return len(parts)
+def _set_depth(parts, deepest) -> int:
+    """How many of a class folder's path parts name its set: as few as leave one level of classes."""
     for depth in range(1, len(parts)):
-        inside = [p for p in all_parts if p[:depth] == parts[:depth]]
-        if all(len(p) <= depth + 1 for p in inside):
+        if deepest[parts[:depth]] <= depth + 1:
             return depth
     return len(parts)
 
 
-def _up_to_train(parts) -> str:
-    names = [part.lower() for part in parts]
-    return "/".join(parts[: names.index("train") + 1])
+def _split(parts, found) -> tuple[str | None, int]:
+    """The split that a class folder belongs to, and which part of its path says so.
 
-
-def _splits(parts) -> set[str]:
-    return {SPLITS[part.lower()] for part in parts if part.lower() in SPLITS}
+    The first part named train, val or test, if it is alone or beside another split: LSUN has a
+    class of the name train.
+    """
+    for at, part in enumerate(parts):
+        if part.lower() in SPLITS:
+            beside = {p[at].lower() for p, _ in found if len(p) > at and p[:at] == parts[:at]}
+            others = {SPLITS[name] for name in beside if name in SPLITS} - {SPLITS[part.lower()]}
+            if len(beside) == 1 or others:
+                return SPLITS[part.lower()], at
+    return None, -1
 
 
 def _walk(root) -> list[tuple[tuple[str, ...], dict[int, list[str]]]]:
@@ -191,25 +205,16 @@ def _walk(root) -> list[tuple[tuple[str, ...], dict[int, list[str]]]]:
         raise LayoutError(f"{root}: {kind}. Expected a folder that holds {EXPECTED}.")
     found = []
     images = 0
-    seen = set()
-    for folder, children, files in os.walk(root, followlinks=True):
-        real_path = os.path.realpath(folder)
-        if real_path in seen:  # a link back up
-            children.clear()
-            continue
-        seen.add(real_path)
+    for folder, children, files in _tree(root):
         images += sum(map(is_image_name, files))
+        labels = {child: _label(folder, child) for child in children}
         labelled: dict[int, list[str]] = {}
-        for child in sorted(children):
-            label = LABEL_FOLDERS.get(child.lower())
+        for child, label in labels.items():
             if label is not None:
                 labelled.setdefault(label, []).append(os.path.join(folder, child))
         if labelled:
-            parts = Path(folder).relative_to(root).parts
-            found.append((parts, labelled))
-        children[:] = sorted(
-            c for c in children if c.lower() not in LABEL_FOLDERS and not c.startswith(".")
-        )
+            found.append((Path(folder).relative_to(root).parts, labelled))
+        children[:] = [child for child, label in labels.items() if label is None]
     if not found:
         raise LayoutError(
             f"No labelled images under {root}. Expected {EXPECTED}. "
@@ -223,8 +228,42 @@ def _walk(root) -> list[tuple[tuple[str, ...], dict[int, list[str]]]]:
     return sorted(found)
 
 
+def _label(parent: str, name: str) -> int | None:
+    """The label a folder stands for. One that holds label folders is a class of that name."""
+    label = LABEL_FOLDERS.get(name.lower())
+    if label is None or any(inner.lower() in LABEL_FOLDERS for inner in _list(parent, name)[0]):
+        return None
+    return label
+
+
+def _tree(folder: str, above: tuple[str, ...] = ()) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As os.walk: sorted, without hidden names, through links that do not lead back up.
+
+    Raises:
+        DataError: If a folder cannot be listed; its images would be missing without a word.
+    """
+    real_path = os.path.realpath(folder)
+    if real_path in above:
+        return
+    children, files = _list(folder)
+    yield folder, children, files
+    for child in children:
+        yield from _tree(os.path.join(folder, child), (*above, real_path))
+
+
+def _list(*path: str) -> tuple[list[str], list[str]]:
+    """Names of the folders and of the files in a folder, sorted, hidden ones left out."""
+    folder = os.path.join(*path)
+    try:
+        with os.scandir(folder) as entries:
+            named = sorted((e.name, e.is_dir()) for e in entries if not e.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"Cannot list the folder {folder}: {error.strerror}") from error
+    return [n for n, is_dir in named if is_dir], [n for n, is_dir in named if not is_dir]
+
+
 def _describe(root: str) -> str:
-    folders = sorted(e.name for e in os.scandir(root) if e.is_dir())
+    folders, _ = _list(root)
     if not folders:
         return "no folders in it"
     more = f" and {len(folders) - 5} more" if len(folders) > 5 else ""
@@ -242,11 +281,17 @@ def _records(label_folders: dict[int, list[str]], class_name: str) -> list[Recor
 
 def list_images(folder: str | os.PathLike) -> list[str]:
     """All image files below a folder, sorted by path; other and hidden files are passed over."""
-    paths = []
-    for parent, children, files in os.walk(folder, followlinks=True):
-        children[:] = sorted(c for c in children if not c.startswith("."))
-        paths += [os.path.join(parent, name) for name in sorted(files) if is_image_name(name)]
-    return paths
+    paths = [
+        os.path.join(parent, name)
+        for parent, _, files in _tree(os.fspath(folder))
+        for name in files
+        if is_image_name(name)
+    ]
+    return sorted(paths)
+
+
+def _by_path(records: Iterable[Record]) -> tuple[Record, ...]:
+    return tuple(sorted(records, key=lambda record: record.path))
 
 
 def is_image_name(name: str) -> bool:

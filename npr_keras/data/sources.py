@@ -26,7 +26,7 @@ def locate_source(source: str, data_root: str | os.PathLike | None) -> Path:
     Raises:
         LayoutError: If there is no such folder, naming what was looked for.
     """
-    if source not in SOURCES or Path(source).is_dir():
+    if source not in SOURCES or (data_root is None and Path(source).is_dir()):
         if not Path(source).is_dir():
             raise LayoutError(
                 f"No such source: {source}. Expected a folder, or one of {', '.join(SOURCES)}."

@@ -35,12 +35,14 @@ class Unreadable:
     def add(self, path: str, reason: str) -> None:
         """Reports an image; raises TooManyUnreadableError beyond the limit."""
         with self._lock:
+            if self.error:  # other threads go on for a moment
+                raise self.error
             self.reasons[path] = reason
             if len(self.reasons) > self.limit:
                 self._stop(f"more than the limit of {self.limit}")
 
     def nothing_left(self, what: str) -> None:
-        """Reports that a whole batch or set had no readable image, which is fatal at any limit."""
+        """Reports that a whole set has no readable image, which is fatal at any limit."""
         with self._lock:
             self._stop(f"and {what} has no readable image at all")
 

@@ -22,7 +22,7 @@ class BatchNorm(keras.layers.BatchNormalization):
     Args:
         axis: The channels' axis: -1 or 3 for channels last, 1 for channels first.
         momentum, epsilon: As the parent's. PyTorch's `momentum=0.1` is 0.9 here.
-        **kwargs: As the parent's.
+        **kwargs: The arguments every Keras layer takes.
 
     Input shape:
         (B, H, W, C) or (B, C, H, W), any float dtype.

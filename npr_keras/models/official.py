@@ -12,7 +12,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from npr_keras.atomic import replacing
+from npr_keras.config import DetectorConfig
 from npr_keras.errors import CheckpointError, MissingPackageError
+from npr_keras.layers import NPR
 
 _BATCH_NORM = {
     "weight": "gamma",
@@ -66,7 +68,13 @@ def _official_position(name: str):
 
 
 def to_state_dict(detector) -> dict[str, np.ndarray]:
-    """A detector's weights under their official names: float32 arrays, axes as in PyTorch."""
+    """A detector's weights under their official names: float32 arrays, axes as in PyTorch.
+
+    Raises:
+        CheckpointError: If it is not the official detector. A state dict holds weights alone, so
+            another window, reference or trunk would be lost.
+    """
+    _require_official(detector)
     state = {}
     for name, (variable, kind) in name_map(detector).items():
         state[name] = _to_official(_numpy(variable), kind)
@@ -106,6 +114,25 @@ def from_state_dict(detector, state: Mapping[str, np.ndarray]) -> None:
         variable.assign(_from_official(np.asarray(given[key], np.float32), kind))
 
 
+def _require_official(detector):
+    layer, config, official = detector.representation, detector.config, DetectorConfig()
+    options = [getattr(layer, name, None) for name in ("window", "reference", "scale")]
+    differing = [
+        f"{name}={getattr(config, name)}"
+        for name in ("blocks", "width", "mean", "std")
+        if getattr(config, name) != getattr(official, name)
+    ]
+    if type(layer) is not NPR or options != [2, 1, 2 / 3]:
+        shown = ", ".join(map(str, options)) if type(layer) is NPR else ""
+        differing.append(f"{type(layer).__name__}({shown})")
+    if differing:
+        raise CheckpointError(
+            "Only the official detector, NPR(2, 1, 2/3) before 3 + 4 bottlenecks of width 64, can "
+            "become an official checkpoint, which holds weights alone. "
+            f"Received: {', '.join(differing)}"
+        )
+
+
 def load_pth(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Reads an official checkpoint: a bare state dict, or one wrapped under `model`.
 
@@ -128,13 +155,18 @@ def load_pth(path: str | os.PathLike) -> dict[str, np.ndarray]:
     for wrapper in _WRAPPERS:
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
-    is_state = isinstance(state, Mapping) and all(torch.is_tensor(v) for v in state.values())
+    is_state = isinstance(state, Mapping) and all(
+        isinstance(k, str) and torch.is_tensor(v) for k, v in state.items()
+    )
     if not is_state or not state:
         raise CheckpointError(
             f"{path} holds no state dict. Expected names to tensors, bare or under "
             f"{' or '.join(repr(w) for w in _WRAPPERS)}. Received: {_summary(state)}"
         )
-    return {key: value.numpy() for key, value in state.items()}
+    return {
+        key: (value.detach().float() if value.is_floating_point() else value.detach()).numpy()
+        for key, value in state.items()
+    }
 
 
 def save_pth(state: Mapping[str, np.ndarray], path: str | os.PathLike) -> None:

@@ -36,8 +36,9 @@ class RunFolder:
         """Starts a run, or goes on with the one that is there.
 
         Args:
-            settings: All that decides the result, JSON values. `settings["training"]["epochs"]`
-                may grow on resuming; everything else has to stay.
+            settings: JSON values. What decides the result is under "settings" and has to stay on
+                resuming, but for the number of epochs, which may grow, and the limit of unreadable
+                images.
             resume: Whether to go on where a run is there already.
 
         Returns:
@@ -47,7 +48,7 @@ class RunFolder:
             RunError: If a run is there and `resume` is False, or its settings are others.
         """
         stored = self.read_config()
-        if stored is None:
+        if stored is None or not (self.last_epoch() or self.model.exists()):
             if self.model.exists():
                 raise RunError(
                     f"{self.path} already holds a model that was not trained there. "
@@ -72,7 +73,14 @@ class RunFolder:
         epochs = settings["settings"]["training"]["epochs"]
         if done > epochs:
             raise RunError(f"{self.path} has done {done} epochs, more than the {epochs} asked for.")
-        write_text(self.path / CONFIG_FILE, json.dumps(settings, indent=2) + "\n")
+        if len(self.history()) < done:
+            raise RunError(
+                f"{self.path / HISTORY_FILE} has {len(self.history())} epochs, the checkpoint {done}: "
+                "the history was changed or removed. Choose another --name."
+            )
+        # What else was stored describes how the run began, and stays.
+        stored["settings"] = settings["settings"]
+        write_text(self.path / CONFIG_FILE, json.dumps(stored, indent=2) + "\n")
         self._write_history(self.history()[:done])
         return done
 
@@ -121,8 +129,8 @@ class RunFolder:
 
     def finish(self, detector, card: str) -> None:
         """Writes the model, without its optimizer, and its card."""
-        write_text(self.path / CARD_FILE, card)
         save_detector(detector, self.model)
+        write_text(self.path / CARD_FILE, card)
 
     def history(self) -> list[dict]:
         """One dict an epoch, numbers as numbers."""
@@ -131,14 +139,14 @@ class RunFolder:
             return []
         with open(file, encoding="utf-8", newline="") as lines:
             return [
-                {k: int(v) if k == "epoch" else float(v or "nan") for k, v in row.items()}
+                {k: int(v) if k == "epoch" else float(v) for k, v in row.items() if v}
                 for row in csv.DictReader(lines)
             ]
 
     def _write_history(self, rows):
         text = io.StringIO()
         writer = csv.DictWriter(
-            text, fieldnames=list(rows[0]) if rows else ["epoch"], lineterminator="\n"
+            text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n"
         )
         writer.writeheader()
         writer.writerows(rows)
@@ -153,6 +161,6 @@ def _changes(old, new, prefix=""):
         was, now = old.get(key), new.get(key)
         if isinstance(was, dict) and isinstance(now, dict):
             changes += _changes(was, now, f"{name}.")
-        elif was != now and name != "training.epochs":
+        elif was != now and name not in ("training.epochs", "training.max_unreadable"):
             changes.append((name, was, now))
     return changes

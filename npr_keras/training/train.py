@@ -56,8 +56,8 @@ def train(
 ) -> TrainingResult:
     """Trains a detector and writes it to a folder.
 
-    Same source, settings, backend and machine: same weights, however often the run was killed
-    and resumed.
+    Same source, settings, backend and machine: on a CPU the same weights, however often the run
+    was killed and resumed.
 
     Args:
         source: What to train on, see `find_source`.
@@ -69,7 +69,7 @@ def train(
         callbacks: Keras callbacks. At an epoch's end their `logs` hold the row of the history.
 
     Raises:
-        RunError: If the folder does not allow it, or the loss is no longer a number.
+        RunError: If the folder does not allow it, or training diverged.
         TooManyUnreadableError: If more images are unreadable than `config` allows.
     """
     config = config or TrainingConfig()
@@ -94,6 +94,9 @@ def train(
     finally:
         keras.config.set_dtype_policy(previous_policy)
     history = run.history()
+    if done == config.epochs and run.model.exists():  # finished before, nothing to write
+        return TrainingResult(detector, os.fspath(out), history, {})
+    settings = run.read_config()
     run.finish(detector, model_card(settings, history, unreadable.reasons))
     return TrainingResult(detector, os.fspath(out), history, unreadable.reasons)
 
@@ -155,10 +158,12 @@ class _EpochKeeper(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         seconds = time.perf_counter() - self.started
-        if not np.isfinite(logs["loss"]):
+        weights = self.model.get_weights()
+        if not (np.isfinite(logs["loss"]) and all(np.isfinite(w).all() for w in weights)):
             raise RunError(
-                f"The loss is {logs['loss']} in epoch {epoch + 1}, so training stops. The checkpoint "
-                "of the epoch before is kept. A lower --lr, or --precision float32, may help."
+                f"Training diverged in epoch {epoch + 1}: the loss is {logs['loss']:.4g}, and loss or "
+                "weights are no longer finite. The checkpoint of the epoch before is kept. "
+                "A lower --lr, or --precision float32, may help."
             )
         row = {
             "epoch": epoch + 1,

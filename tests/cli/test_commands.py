@@ -106,10 +106,9 @@ def test_eval_prints_a_table_that_fits(cli, model, sets):
         "acc",
         "AUC",
     ]
-    names = [re.split(r"  +", line)[0].strip() for line in lines[2:]]
-    assert [name for name in names if name and name[0].islower()] == [
-        "biggan", "stylegan", "mean of 2 sets", "all images pooled"
-    ]  # fmt: skip
+    heads = ["biggan ", "stylegan (2 classes) ", "mean of 2 sets ", "all images pooled "]
+    rows = [line for line in lines[2:] if line.startswith(tuple(heads))]
+    assert [row.startswith(head) for row, head in zip(rows, heads, strict=True)] == [True] * 4
     assert "pixels: resize256" in done.stdout
 
 
@@ -143,6 +142,15 @@ def test_eval_names_unreadable_images(cli, model, sets):
     assert done.returncode == 0
     assert "1 image is unreadable and left out" in done.stderr
     assert "001.png: not an image in a format that is known" in done.stderr.replace("\n", " ")
+    scores = sets.parent / "scores.csv"
+    assert (
+        cli(
+            "eval", "--model", model, "--data", sets, "--max-unreadable", "10%", "--scores", scores
+        ).returncode
+        == 0
+    )
+    (row,) = [r for r in csv.DictReader(scores.open()) if r["error"]]
+    assert (row["logit"], row["probability"]) == ("", "")
     strict = cli("eval", "--model", model, "--data", sets, "--max-unreadable", "0")
     assert "1 of 16 images are unreadable, more than the limit of 0" in error_of(strict)
 
@@ -209,6 +217,23 @@ def test_without_tensorflow(run_python, source_folder, sets, tmp_path):
     assert "pip install tensorflow" in error_of(piped)
 
 
+def test_keras_default_backend_is_nobodys_choice(run_python, tmp_path):
+    """Keras writes "tensorflow" into its settings on any first import."""
+    (tmp_path / "keras.json").write_text('{"backend": "tensorflow"}')
+    call = "import sys; from npr_keras_cli.main import main; main()"
+    info = ["info", "--json"]
+    done = run_python(call, without=["tensorflow"], args=info, env={"KERAS_HOME": str(tmp_path)})
+    assert json.loads(done.stdout)["backend"] == "torch"
+
+
+def test_names_are_not_markup(cli, model, make_set, tmp_path):
+    make_set(tmp_path / "sets" / "adm[new]", 1)
+    make_set(tmp_path / "sets" / "[bold]x", 1)
+    done = cli("eval", "--model", model, "--data", tmp_path / "sets")
+    assert "adm[new]" in done.stdout
+    assert "[bold]x" in done.stdout
+
+
 def test_backend_names(cli, model, sets):
     wrong = error_of(cli("eval", "--model", model, "--data", sets, "--backend", "theano"), code=2)
     assert "'theano' is not one of 'tensorflow', 'torch', 'jax'" in wrong
@@ -270,7 +295,13 @@ def test_errors_of_train_and_eval(cli, model, tmp_path, make_images, source_fold
     assert "set NPR_DATA" in error_of(cli("train", "--classes", "car"))
     assert "sywang/CNNDetection" in error_of(cli("train", env={"NPR_DATA": str(tmp_path)}))
     assert "'120%' is not a share" in error_of(cli("train", "--max-unreadable", "120%"), code=2)
-    assert "epochs=0" in error_of(cli("train", "--source", source_folder, "--epochs", "0"))
+    for option, value in (("--epochs", "0"), ("--lr", "inf"), ("--max-unreadable", "1")):
+        wrong = cli("train", "--source", source_folder, option, value)
+        assert f"Invalid value for '{option}'" in error_of(wrong, code=2)
+    nowhere = ["--scores", tmp_path / "no" / "s.csv"]
+    assert "no such folder" in error_of(cli("eval", "--model", model, "--data", tmp_path, *nowhere))
+    blocked = cli("train", "--source", source_folder, "--out", model, "--epochs", "1")
+    assert "is a file" in error_of(blocked, code=2)
 
 
 def test_info(cli):

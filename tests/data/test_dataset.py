@@ -1,3 +1,4 @@
+import os
 import shutil
 
 import numpy as np
@@ -116,13 +117,31 @@ def test_too_many_unreadable_images_stop_it(source_folder, pipeline):
     assert "the file is empty" in str(images.unreadable.error)
 
 
-@pytest.mark.parametrize("pipeline", ["tf.data", "pydataset"])
-def test_a_batch_without_any_readable_image(source_folder, pipeline):
+def test_a_batch_without_any_readable_image_takes_the_next_one(source_folder):
     images = training_images(source_folder, fraction=1.0)
     for index in images.plan(0).order[5:10]:
         shutil.copy(__file__, images.records[index].path)
-    with pytest.raises(Exception, match="a batch of 5 has no readable image"):
-        batches_of(images, pipeline)
+    batches = batches_of(images, "tf.data")
+    assert [len(x) for x, _ in batches] == [5, 1, 5, 5, 4]
+    assert_same(batches, batches_of(images, "pydataset"))
+
+
+def test_no_readable_image_at_all(source_folder):
+    images = training_images(source_folder, fraction=1.0)
+    for record in images.records:
+        shutil.copy(__file__, record.path)
+    with pytest.raises(TooManyUnreadableError, match="the training set has no readable image"):
+        batches_of(images, "pydataset")
+
+
+def test_file_names_that_are_not_utf8(source_folder):
+    folder = source_folder / "train" / "cat" / "0_real"
+    os.rename(folder / "000.png", os.fsdecode(os.fsencode(folder) + b"/caf\xe9.png"))
+    images = training_images(source_folder)
+    assert_same(batches_of(images, "tf.data"), batches_of(images, "pydataset"))
+    stream = stream_pixels(images.records, PROTOCOLS["native"], images.unreadable)
+    assert len(list(stream)) == 24
+    assert not images.unreadable.reasons
 
 
 @pytest.mark.parametrize("pipeline", ["tf.data", "pydataset"])

@@ -1,10 +1,11 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from npr_keras.data.folder import count_labels, find_sets, find_source, list_images
 from npr_keras.data.sources import locate_source
-from npr_keras.errors import LayoutError, UnknownClassError
+from npr_keras.errors import DataError, LayoutError, UnknownClassError
 
 
 def touch(root, *paths):
@@ -120,6 +121,50 @@ def test_training_images_are_not_judged(tmp_path):
     assert names(find_sets(tmp_path / "train")[0]) == {"train": (1, 0)}
 
 
+def test_a_class_may_be_called_train(tmp_path):
+    """LSUN has such a class, and ProGAN's set is made of LSUN's."""
+    labels = ("0_real", "1_fake")
+    for split in ("train", "val"):
+        touch(tmp_path, *(f"{split}/{c}/{y}/a.png" for c in ("airplane", "train") for y in labels))
+    touch(tmp_path, *(f"test/progan/{c}/{y}/a.png" for c in ("airplane", "train") for y in labels))
+    source = find_source(tmp_path)
+    assert source.classes == ("airplane", "train")
+    assert count_labels(source.train) == count_labels(source.val) == (2, 2)
+    assert count_labels(find_source(tmp_path, ["train"]).train) == (1, 1)
+    sets, ignored = find_sets(tmp_path / "test")
+    assert names(sets) == {"progan": (2, 2)}
+    assert not ignored
+    sets, ignored = find_sets(tmp_path)
+    assert names(sets) == {"test/progan": (2, 2)}
+    assert ignored == ["train", "val"]
+
+
+def test_a_class_may_be_called_nature(tmp_path):
+    touch(tmp_path, *(f"{c}/{y}/a.png" for c in ("nature", "city") for y in ("0_real", "1_fake")))
+    assert names(find_sets(tmp_path)[0]) == {"nature": (1, 1), "city": (1, 1)}
+    assert find_source(tmp_path).classes == ("city", "nature")
+
+
+def test_a_folder_that_cannot_be_listed_is_no_empty_folder(tmp_path, monkeypatch):
+    touch(tmp_path, "0_real/a.png", "1_fake/b.png")
+    scandir = os.scandir
+
+    def failing(path):
+        if str(path).endswith("1_fake"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    with pytest.raises(DataError, match=r"Cannot list the folder .*1_fake: Permission denied"):
+        find_source(tmp_path)
+
+
+def test_links_that_lead_back_up(tmp_path):
+    touch(tmp_path, "0_real/a.png", "1_fake/b.png")
+    (tmp_path / "0_real" / "again").symlink_to(".", target_is_directory=True)
+    assert names(find_sets(tmp_path)[0]) == {tmp_path.name: (1, 1)}
+
+
 def test_links_are_followed_once(tmp_path):
     touch(tmp_path / "set", "0_real/a.png", "1_fake/b.png")
     (tmp_path / "set" / "again").symlink_to(tmp_path / "set", target_is_directory=True)
@@ -154,7 +199,7 @@ def test_errors_say_what_was_found(tmp_path):
         find_source(tmp_path, ["pig", "cats", "cow"])
 
 
-def test_named_sources(tmp_path):
+def test_named_sources(tmp_path, monkeypatch):
     touch(tmp_path, "ForenSynths_train_val/train/car/0_real/a.png")
     assert locate_source("progan", tmp_path) == tmp_path / "ForenSynths_train_val"
     assert locate_source(str(tmp_path), None) == tmp_path
@@ -164,3 +209,6 @@ def test_named_sources(tmp_path):
         locate_source("progan", tmp_path / "elsewhere")
     with pytest.raises(LayoutError, match="or one of progan"):
         locate_source("stylegan9", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "progan/0_real/a.png")
+    assert locate_source("progan", tmp_path) == tmp_path / "ForenSynths_train_val"

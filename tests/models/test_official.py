@@ -5,6 +5,7 @@ import torch
 from npr_keras.bench.plain_torch import PlainDetector
 from npr_keras.config import DetectorConfig
 from npr_keras.errors import CheckpointError
+from npr_keras.layers import NPR
 from npr_keras.models import Detector
 from npr_keras.models.official import from_state_dict, load_pth, save_pth, to_state_dict
 
@@ -79,6 +80,21 @@ def test_a_smaller_trunk_does_not_take_it(plain):
     state = {k: v.numpy() for k, v in plain.state_dict().items()}
     with pytest.raises(CheckpointError, match=r"unexpected  layer2.*\n.*and \d+ more"):
         from_state_dict(Detector(DetectorConfig(blocks=(3,))), state)
+
+
+def test_only_the_official_detector_is_exported():
+    variant = Detector(DetectorConfig(blocks=(1,), width=8), NPR(3, data_format="channels_last"))
+    with pytest.raises(CheckpointError, match=r"blocks=\(1,\), width=8, NPR\(3, 1, 0.66"):
+        to_state_dict(variant)
+
+
+def test_parameters_and_half_precision(plain, detector, tmp_path):
+    state = {k: torch.nn.Parameter(v.bfloat16()) for k, v in plain.state_dict().items() if v.ndim}
+    torch.save(state, tmp_path / "half.pth")
+    from_state_dict(detector, load_pth(tmp_path / "half.pth"))
+    torch.save({0: torch.zeros(1)}, tmp_path / "list.pth")
+    with pytest.raises(CheckpointError, match="holds no state dict"):
+        load_pth(tmp_path / "list.pth")
 
 
 def test_broken_files(tmp_path):
