@@ -44,12 +44,11 @@ def test_a_stopped_run_ends_like_an_uninterrupted_one(source_folder, tmp_path):
         def on_epoch_begin(self, epoch, logs=None):
             self.epoch = epoch
 
-    for when in ((0, 2), (1, 4)):
-        stop = Stop()
-        stop.when = when
-        with pytest.raises(KeyboardInterrupt):
-            run(source_folder, tmp_path / "parts", 2, resume=True, callbacks=[stop])
-        assert RunFolder(tmp_path / "parts").last_epoch() == when[0]
+    stop = Stop()
+    stop.when = (1, 2)
+    with pytest.raises(KeyboardInterrupt):
+        run(source_folder, tmp_path / "parts", 2, resume=True, callbacks=[stop])
+    assert RunFolder(tmp_path / "parts").last_epoch() == 1
     parts = run(source_folder, tmp_path / "parts", 2, resume=True)
     assert_same_weights(whole.detector, parts.detector)
     for one, other in zip(whole.history, parts.history, strict=True):
@@ -110,13 +109,12 @@ def test_half_precision(source_folder, tmp_path):
     assert result.detector.get_layer("layer1_0_conv1").compute_dtype == "bfloat16"
     assert keras.config.dtype_policy().name == "float32"
     assert load_detector(tmp_path / "run").get_layer("layer1_0_conv1").compute_dtype == "float32"
-    resumed = run(
-        source_folder,
-        tmp_path / "run",
-        epochs=2,
-        resume=True,
-        recipe={"precision": "mixed_bfloat16"},
-    )
+
+
+def test_half_precision_resumes(source_folder, tmp_path):
+    half = {"precision": "mixed_bfloat16"}
+    run(source_folder, tmp_path / "run", epochs=1, recipe=half)
+    resumed = run(source_folder, tmp_path / "run", epochs=2, resume=True, recipe=half)
     assert resumed.detector.get_layer("layer1_0_conv1").compute_dtype == "bfloat16"
 
 
