@@ -23,6 +23,8 @@ RECIPE = {"batch_size": 5, "resize": 36, "crop": 24, "learning_rate": 1e-3}
 
 
 def run(folder, out, epochs=3, resume=False, **options):
+    """Trains a tiny detector; on the pipeline that is the quicker to start, unless told."""
+    options.setdefault("pipeline", "pydataset")
     config = TrainingConfig(epochs=epochs, **{**RECIPE, **options.pop("recipe", {})})
     return train(find_source(folder), config, TINY, out=out, resume=resume, **options)
 
@@ -34,7 +36,8 @@ def assert_same_weights(a, b):
 
 @pytest.mark.every_backend
 def test_a_stopped_run_ends_like_an_uninterrupted_one(source_folder, tmp_path):
-    whole = run(source_folder, tmp_path / "whole", 2)
+    tf_data = {"pipeline": "tf.data"}
+    whole = run(source_folder, tmp_path / "whole", 2, **tf_data)
 
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -47,9 +50,9 @@ def test_a_stopped_run_ends_like_an_uninterrupted_one(source_folder, tmp_path):
     stop = Stop()
     stop.when = (1, 2)
     with pytest.raises(KeyboardInterrupt):
-        run(source_folder, tmp_path / "parts", 2, resume=True, callbacks=[stop])
+        run(source_folder, tmp_path / "parts", 2, resume=True, callbacks=[stop], **tf_data)
     assert RunFolder(tmp_path / "parts").last_epoch() == 1
-    parts = run(source_folder, tmp_path / "parts", 2, resume=True)
+    parts = run(source_folder, tmp_path / "parts", 2, resume=True, **tf_data)
     assert_same_weights(whole.detector, parts.detector)
     for one, other in zip(whole.history, parts.history, strict=True):
         for name in ("epoch", "loss", "accuracy", "val_accuracy", "val_average_precision"):
