@@ -16,6 +16,17 @@ def pipeline_option(function):
     )(function)
 
 
+def unreadable_option(function):
+    """`--max-unreadable`, a fraction."""
+    return click.option(
+        "--max-unreadable",
+        default="1%",
+        show_default=True,
+        callback=fraction,
+        help="Share of images that may be unreadable.",
+    )(function)
+
+
 def comma_list(ctx, param, value):
     """`car,cat` -> `("car", "cat")`."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if value else ()

@@ -9,7 +9,7 @@ import click
 from npr_keras.config import PROTOCOLS
 from npr_keras.errors import ConfigError
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
-from npr_keras_cli.options import fraction, pipeline_option
+from npr_keras_cli.options import pipeline_option, unreadable_option
 
 
 @click.command("eval")
@@ -29,13 +29,7 @@ from npr_keras_cli.options import fraction, pipeline_option
 @click.option(
     "--batch-size", default=32, show_default=True, type=click.IntRange(1), help="Images at once."
 )
-@click.option(
-    "--max-unreadable",
-    default="1%",
-    show_default=True,
-    callback=fraction,
-    help="Share of images that may be unreadable.",
-)
+@unreadable_option
 @click.option(
     "--scores", type=click.Path(dir_okay=False), help="Write each image's score to this CSV file."
 )

@@ -8,7 +8,7 @@ import click
 
 from npr_keras.config import PRECISIONS, PROTOCOLS, TrainingConfig
 from npr_keras_cli.backend import backend_option
-from npr_keras_cli.options import comma_list, fraction, pipeline_option
+from npr_keras_cli.options import comma_list, pipeline_option, unreadable_option
 
 DEFAULT = TrainingConfig()
 
@@ -79,13 +79,7 @@ DEFAULT = TrainingConfig()
     type=click.Choice(list(PROTOCOLS)),
     help="Pixels when the model scores; kept with it.",
 )
-@click.option(
-    "--max-unreadable",
-    default="1%",
-    show_default=True,
-    callback=fraction,
-    help="Share of images that may be unreadable.",
-)
+@unreadable_option
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs into the run's folder.")
 @pipeline_option
 @backend_option

@@ -8,55 +8,22 @@ says what is wrong with it; then the batch is one image smaller.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 
-from npr_keras.config import Preprocessing, TrainingConfig
+from npr_keras.config import TrainingConfig
 from npr_keras.data.augment import EpochPlan, plan_epoch, random_crop
-from npr_keras.data.decode import decode, load, resize
+from npr_keras.data.decode import decode, resize
 from npr_keras.data.folder import Record
+from npr_keras.data.pipeline import choose_pipeline, import_tensorflow, worker_count
 from npr_keras.data.unreadable import Unreadable
-from npr_keras.errors import ConfigError, MissingPackageError, UnreadableImageError
+from npr_keras.errors import UnreadableImageError
 
-PIPELINES = ("auto", "tf.data", "pydataset")
 _BATCHES_AHEAD = 4
-
-
-def choose_pipeline(pipeline: str = "auto") -> str:
-    """`"tf.data"` or `"pydataset"`; auto takes tf.data where TensorFlow is installed."""
-    if pipeline not in PIPELINES:
-        raise ConfigError(
-            f"`pipeline` must be one of {', '.join(PIPELINES)}. Received: {pipeline!r}"
-        )
-    installed = _has_tensorflow()
-    if pipeline == "tf.data" and not installed:
-        raise MissingPackageError(
-            "The tf.data pipeline needs TensorFlow, which is not installed. "
-            "pip install tensorflow, or choose the pydataset pipeline."
-        )
-    if pipeline == "auto":
-        return "tf.data" if installed else "pydataset"
-    return pipeline
-
-
-def _has_tensorflow() -> bool:
-    return importlib.util.find_spec("tensorflow") is not None
-
-
-def _tensorflow():
-    """TensorFlow for the input pipeline; on other backends it must leave the GPU alone."""
-    import tensorflow as tf
-
-    if keras.backend.backend() != "tensorflow":
-        # RuntimeError: TensorFlow runs already, so this has been done or the user chose otherwise.
-        with contextlib.suppress(RuntimeError):
-            tf.config.set_visible_devices([], "GPU")
-    return tf
 
 
 class TrainingImages:
@@ -132,7 +99,7 @@ class TrainingImages:
         return _PyBatches(self, first, epochs)
 
     def _tf_dataset(self, first, epochs):
-        tf = _tensorflow()
+        tf = import_tensorflow()
         from npr_keras.data import graph
 
         size = self.config.crop
@@ -209,7 +176,7 @@ class _PyBatches(keras.utils.PyDataset):
         self.images = images
         self.first = first
         self.epochs = epochs
-        self._ahead = _workers()
+        self._ahead = worker_count()
         self._pool = ThreadPoolExecutor(self._ahead)
         self._loading = {}
 
@@ -230,82 +197,3 @@ class _PyBatches(keras.utils.PyDataset):
         return self.images.batch(
             plan.order[part], plan.row[part], plan.column[part], plan.flip[part]
         )
-
-
-def stream_pixels(
-    records: Sequence[Record],
-    protocol: Preprocessing,
-    unreadable: Unreadable,
-    pipeline: str = "auto",
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Loads images one after the other, several ahead, for scoring.
-
-    Args:
-        records: What to load.
-        protocol: How files become pixels.
-        unreadable: Where images that cannot be read are reported; they are left out.
-        pipeline: One of `PIPELINES`.
-
-    Yields:
-        The record's index and its pixels, uint8 (H, W, 3), in order.
-    """
-    if choose_pipeline(pipeline) == "tf.data":
-        yield from _stream_tf(records, protocol, unreadable)
-    else:
-        yield from _stream_pillow(records, protocol, unreadable)
-
-
-def _stream_pillow(records, protocol, unreadable):
-    workers = _workers()
-    with ThreadPoolExecutor(workers) as pool:
-        ahead = []
-        for index in range(len(records) + 2 * workers):
-            if index < len(records):
-                ahead.append(pool.submit(_load_or_reason, records[index].path, protocol))
-            if index >= 2 * workers:
-                done = index - 2 * workers
-                pixels = ahead.pop(0).result()
-                if isinstance(pixels, str):
-                    unreadable.add(records[done].path, pixels)
-                else:
-                    yield done, pixels
-
-
-def _load_or_reason(path, protocol):
-    try:
-        return load(path, protocol)
-    except UnreadableImageError as error:
-        return str(error)
-
-
-def _stream_tf(records, protocol, unreadable):
-    tf = _tensorflow()
-    from npr_keras.data import graph
-
-    def load_image(index, path):
-        return index, graph.preprocess(graph.decode(tf.io.read_file(path)), protocol)
-
-    paths = [os.fsencode(record.path) for record in records]
-    dataset = tf.data.Dataset.from_tensor_slices(paths).enumerate()
-    dataset = dataset.map(load_image, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    dataset = dataset.ignore_errors().prefetch(tf.data.AUTOTUNE)
-    expected = 0
-    for index, pixels in dataset.as_numpy_iterator():
-        yield from _mend(records, range(expected, index), protocol, unreadable)
-        yield int(index), pixels
-        expected = index + 1
-    yield from _mend(records, range(expected, len(records)), protocol, unreadable)
-
-
-def _mend(records, indices, protocol, unreadable):
-    """What the graph passed over, by Pillow."""
-    for index in indices:
-        pixels = _load_or_reason(records[index].path, protocol)
-        if isinstance(pixels, str):
-            unreadable.add(records[index].path, pixels)
-        else:
-            yield int(index), pixels
-
-
-def _workers() -> int:
-    return max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4)

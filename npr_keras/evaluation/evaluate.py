@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from npr_keras.config import Preprocessing
-from npr_keras.data.dataset import stream_pixels
 from npr_keras.data.folder import ImageSet, Record
+from npr_keras.data.stream import stream_pixels
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import CheckpointError
 from npr_keras.evaluation.metrics import Metrics, compute_metrics
@@ -59,7 +59,7 @@ def score(
         protocol: How files become pixels.
         unreadable: Where images that cannot be read are reported.
         batch_size: At most so many images at once, all of one size.
-        pipeline: See `npr_keras.data.dataset.PIPELINES`.
+        pipeline: See `npr_keras.data.pipeline.PIPELINES`.
         progress: Called with the number of images done since the last call.
 
     Returns:

@@ -65,7 +65,7 @@ def train(
         detector_config, representation: As for `Detector`.
         out: The run's folder, see `RunFolder`.
         resume: Whether to go on with a run that is there.
-        pipeline: See `npr_keras.data.dataset.PIPELINES`.
+        pipeline: See `npr_keras.data.pipeline.PIPELINES`.
         callbacks: Keras callbacks. At an epoch's end their `logs` hold the row of the history.
 
     Raises:

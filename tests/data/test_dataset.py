@@ -6,9 +6,11 @@ import pytest
 from PIL import Image
 
 from npr_keras.config import PROTOCOLS, TrainingConfig
-from npr_keras.data import dataset
-from npr_keras.data.dataset import TrainingImages, choose_pipeline, stream_pixels
+from npr_keras.data import decode, pipeline
+from npr_keras.data.dataset import TrainingImages
 from npr_keras.data.folder import find_source
+from npr_keras.data.pipeline import choose_pipeline
+from npr_keras.data.stream import stream_pixels
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import ConfigError, MissingPackageError, TooManyUnreadableError
 
@@ -165,7 +167,7 @@ def test_streams_keep_the_order_and_name_the_unreadable(
     assert [i for i, _ in stream] == [i for i in range(len(records)) if i not in bad]
     assert sorted(unreadable.reasons) == [records[i].path for i in bad]
     for i, pixels in stream:
-        expected = dataset.load(records[i].path, PROTOCOLS[protocol])
+        expected = decode.load(records[i].path, PROTOCOLS[protocol])
         np.testing.assert_array_equal(pixels, expected)
 
 
@@ -181,7 +183,7 @@ def test_pipeline_names(monkeypatch):
     assert choose_pipeline("auto") == "tf.data"
     with pytest.raises(ConfigError, match="Received: 'tfdata'"):
         choose_pipeline("tfdata")
-    monkeypatch.setattr(dataset, "_has_tensorflow", lambda: False)
+    monkeypatch.setattr(pipeline, "_has_tensorflow", lambda: False)
     assert choose_pipeline("auto") == "pydataset"
     with pytest.raises(MissingPackageError, match="pip install tensorflow"):
         choose_pipeline("tf.data")

@@ -1,0 +1,91 @@
+"""Records to pixels one after the other, several ahead, for scoring."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from npr_keras.config import Preprocessing
+from npr_keras.data.decode import load
+from npr_keras.data.folder import Record
+from npr_keras.data.pipeline import choose_pipeline, import_tensorflow, worker_count
+from npr_keras.data.unreadable import Unreadable
+from npr_keras.errors import UnreadableImageError
+
+
+def stream_pixels(
+    records: Sequence[Record],
+    protocol: Preprocessing,
+    unreadable: Unreadable,
+    pipeline: str = "auto",
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Loads images one after the other, several ahead, for scoring.
+
+    Args:
+        records: What to load.
+        protocol: How files become pixels.
+        unreadable: Where images that cannot be read are reported; they are left out.
+        pipeline: One of `PIPELINES`.
+
+    Yields:
+        The record's index and its pixels, uint8 (H, W, 3), in order.
+    """
+    if choose_pipeline(pipeline) == "tf.data":
+        yield from _stream_tf(records, protocol, unreadable)
+    else:
+        yield from _stream_pillow(records, protocol, unreadable)
+
+
+def _stream_pillow(records, protocol, unreadable):
+    workers = worker_count()
+    with ThreadPoolExecutor(workers) as pool:
+        ahead = []
+        for index in range(len(records) + 2 * workers):
+            if index < len(records):
+                ahead.append(pool.submit(_load_or_reason, records[index].path, protocol))
+            if index >= 2 * workers:
+                done = index - 2 * workers
+                pixels = ahead.pop(0).result()
+                if isinstance(pixels, str):
+                    unreadable.add(records[done].path, pixels)
+                else:
+                    yield done, pixels
+
+
+def _load_or_reason(path, protocol):
+    try:
+        return load(path, protocol)
+    except UnreadableImageError as error:
+        return str(error)
+
+
+def _stream_tf(records, protocol, unreadable):
+    tf = import_tensorflow()
+    from npr_keras.data import graph
+
+    def load_image(index, path):
+        return index, graph.preprocess(graph.decode(tf.io.read_file(path)), protocol)
+
+    paths = [os.fsencode(record.path) for record in records]
+    dataset = tf.data.Dataset.from_tensor_slices(paths).enumerate()
+    dataset = dataset.map(load_image, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    dataset = dataset.ignore_errors().prefetch(tf.data.AUTOTUNE)
+    expected = 0
+    for index, pixels in dataset.as_numpy_iterator():
+        yield from _mend(records, range(expected, index), protocol, unreadable)
+        yield int(index), pixels
+        expected = index + 1
+    yield from _mend(records, range(expected, len(records)), protocol, unreadable)
+
+
+def _mend(records, indices, protocol, unreadable):
+    """What the graph passed over, by Pillow."""
+    for index in indices:
+        pixels = _load_or_reason(records[index].path, protocol)
+        if isinstance(pixels, str):
+            unreadable.add(records[index].path, pixels)
+        else:
+            yield int(index), pixels
