@@ -1,16 +1,25 @@
-# `make test` sets up all it needs on a machine with Python 3.11 or newer, git and make.
+# `make demo` and `make test` set up all they need on a machine with Python 3.11 or newer and make.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: test lint golden clean
+.PHONY: demo test lint golden docs pictures clean
 
-$(INSTALLED): pyproject.toml constraints.txt
+# Two stamps: what the tool needs, and beyond it what tests and documentation need.
+$(VENV)/.default: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(INSTALLED): $(VENV)/.default
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
 	touch $@
+
+# NPR from nothing: simulated generators, a detector, its figures. DEMO="--seed 1 --backend torch"
+demo: $(VENV)/.default
+	$(BIN)/npr-keras demo $(DEMO)
 
 # Everything once, on the TensorFlow backend; then what depends on the backend, on the other two.
 test: $(INSTALLED) lint
@@ -29,6 +38,15 @@ golden: $(INSTALLED)
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -m golden -s tests/golden
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -m golden -s tests/golden
 	KERAS_BACKEND=jax $(BIN)/python -m pytest -m golden -s tests/golden
+
+# The command reference from --help, and the pages, in build/site.
+docs: $(INSTALLED)
+	$(BIN)/python -m npr_keras_cli.reference > docs/commands.md
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "Open build/site/index.html"
+
+pictures: $(INSTALLED)
+	$(BIN)/python docs/make_pictures.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis

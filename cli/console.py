@@ -31,14 +31,14 @@ def warn(text: str) -> None:
     stderr().print(f"[yellow]Warning:[/yellow] {_escape(text)}")
 
 
-def warn_unreadable(reasons: dict[str, str]) -> None:
-    """Names images that could not be read, the first ten."""
+def warn_left_out(reasons: dict[str, str], why: str = "unreadable and ") -> None:
+    """Names images that were left out, the first ten."""
     if not reasons:
         return
     named = [f"  {reason}" for reason in list(reasons.values())[:10]]
     more = [f"  and {len(reasons) - 10} more"] if len(reasons) > 10 else []
     count = "1 image is" if len(reasons) == 1 else f"{len(reasons)} images are"
-    warn("\n".join([f"{count} unreadable and left out:", *named, *more]))
+    warn("\n".join([f"{count} {why}left out:", *named, *more]))
 
 
 def progress_bar():

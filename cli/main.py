@@ -12,8 +12,11 @@ from npr_keras.errors import NPRKerasError
 
 # Command -> the module in npr_keras_cli.commands that holds it, in the order of the help.
 COMMANDS = {
+    "demo": "demo",
+    "data": "data",
     "train": "train",
     "eval": "evaluate",
+    "predict": "predict",
     "convert": "convert",
     "info": "info",
     "bench": "bench",

@@ -8,19 +8,21 @@ from pathlib import Path
 
 from npr_keras.config import PROTOCOLS, DetectorConfig, TrainingConfig
 from npr_keras_cli.backend import import_tensorflow_quietly
-from npr_keras_cli.console import progress_bar, say, warn_unreadable
+from npr_keras_cli.console import progress_bar, say, warn_left_out
 
 
 def run_training(options: dict) -> dict:
     """Runs `npr-keras train` with its parsed options; returns what --json prints."""
     from npr_keras.data.folder import find_source
-    from npr_keras.data.sources import locate_source
 
-    source = find_source(locate_source(options["source"], options["data_root"]), options["classes"])
+    source = find_source(_source_folder(options), options["classes"])
     config = TrainingConfig(
         epochs=options["epochs"],
         batch_size=options["batch_size"],
         learning_rate=options["lr"],
+        decay=options["decay"],
+        decay_every=options["decay_every"],
+        crop=options["crop"],
         seed=options["seed"],
         precision=options["precision"],
         max_unreadable=options["max_unreadable"],
@@ -50,7 +52,7 @@ def run_training(options: dict) -> dict:
         raise SystemExit(1) from None
     finally:
         callbacks[0].close()
-    warn_unreadable(result.unreadable)
+    warn_left_out(result.unreadable)
     say(f"\nDone: {out / 'model.keras'}\nJudge it with:\n  npr-keras eval --model {out} --data DIR")
     return {
         "model": str(out / "model.keras"),
@@ -58,6 +60,16 @@ def run_training(options: dict) -> dict:
         "last": result.history[-1],
         "unreadable": result.unreadable,
     }
+
+
+def _source_folder(options) -> Path:
+    from npr_keras.data.sources import SIMULATED, locate_source
+
+    if options["source"] == SIMULATED and not Path(SIMULATED).is_dir():
+        from npr_keras_cli.simulation_view import made_simulated
+
+        return made_simulated("source")[0]
+    return locate_source(options["source"], options["data_root"])
 
 
 def _default_name(options) -> str:

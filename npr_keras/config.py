@@ -18,16 +18,16 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def _is_int(value: object) -> bool:
+def is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True)
-class _Config:
+class Config:
     """What all settings share: a plain dict out, and a checked one in."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class _Config:
 
 
 @dataclass(frozen=True)
-class Preprocessing(_Config):
+class Preprocessing(Config):
     """What happens to an image's pixels between the file and the detector.
 
     The steps run in the order of the fields; a step that is None is left out.
@@ -80,7 +80,7 @@ class Preprocessing(_Config):
         for step in ("resize", "tile", "crop"):
             value = getattr(self, step)
             self._require(
-                value is None or (_is_int(value) and value >= 2),
+                value is None or (is_int(value) and value >= 2),
                 step,
                 "None or an integer of at least 2 (pixels)",
             )
@@ -117,7 +117,7 @@ def get_protocol(name: str) -> Preprocessing:
 
 
 @dataclass(frozen=True)
-class DetectorConfig(_Config):
+class DetectorConfig(Config):
     """What a detector is, apart from its representation layer, which is passed to it.
 
     Args:
@@ -139,11 +139,11 @@ class DetectorConfig(_Config):
         self._require(
             isinstance(self.blocks, tuple)
             and len(self.blocks) > 0
-            and all(_is_int(n) and n > 0 for n in self.blocks),
+            and all(is_int(n) and n > 0 for n in self.blocks),
             "blocks",
             "a tuple of positive integers, one for each stage",
         )
-        self._require(_is_int(self.width) and self.width > 0, "width", "a positive integer")
+        self._require(is_int(self.width) and self.width > 0, "width", "a positive integer")
         for name in ("mean", "std"):
             value = getattr(self, name)
             self._require(
@@ -163,7 +163,7 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclass(frozen=True)
-class TrainingConfig(_Config):
+class TrainingConfig(Config):
     """The recipe. The defaults are the official one (protocol, section 4).
 
     Args:
@@ -200,10 +200,10 @@ class TrainingConfig(_Config):
     def __post_init__(self):
         for name in ("epochs", "batch_size", "decay_every"):
             value = getattr(self, name)
-            self._require(_is_int(value) and value > 0, name, "a positive integer")
+            self._require(is_int(value) and value > 0, name, "a positive integer")
         for name in ("learning_rate", "epsilon", "decay"):
             self._require(
-                _is_number(getattr(self, name)) and getattr(self, name) > 0,
+                is_number(getattr(self, name)) and getattr(self, name) > 0,
                 name,
                 "a number above 0",
             )
@@ -211,19 +211,19 @@ class TrainingConfig(_Config):
             self._require(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1")
         for name in ("flip", "max_unreadable"):
             self._require(
-                _is_number(getattr(self, name)) and 0 <= getattr(self, name) <= 1,
+                is_number(getattr(self, name)) and 0 <= getattr(self, name) <= 1,
                 name,
                 "a number from 0 to 1",
             )
         self._require(
-            _is_int(self.seed) and 0 <= self.seed < 2**32, "seed", "an integer from 0 to 2**32 - 1"
+            is_int(self.seed) and 0 <= self.seed < 2**32, "seed", "an integer from 0 to 2**32 - 1"
         )
         self._require(self.precision in PRECISIONS, "precision", f"one of {', '.join(PRECISIONS)}")
         self._require(
-            _is_int(self.crop) and self.crop >= 2, "crop", "an integer of at least 2 (pixels)"
+            is_int(self.crop) and self.crop >= 2, "crop", "an integer of at least 2 (pixels)"
         )
         self._require(
-            self.resize is None or (_is_int(self.resize) and self.resize >= self.crop),
+            self.resize is None or (is_int(self.resize) and self.resize >= self.crop),
             "resize",
             f"None or an integer of at least the crop's {self.crop} pixels",
         )

@@ -8,7 +8,7 @@
     │   └── TooManyUnreadableError  more images were unreadable than the caller allows
     ├── UnreadableImageError      one image could not be decoded
     ├── CheckpointError           a model file is missing, broken, or does not fit the network
-    ├── RunError                  a training run's folder does not allow what was asked
+    ├── RunError                  the folder of a training or simulation does not allow what was asked
     └── MissingPackageError       an optional package is not installed (also an ImportError)
 
 Every message says what was wrong, what was expected, what was received, and what to do.
@@ -50,7 +50,7 @@ class CheckpointError(NPRKerasError):
 
 
 class RunError(NPRKerasError):
-    """A training run's folder does not allow what was asked."""
+    """The folder of a training or simulation does not allow what was asked."""
 
 
 class MissingPackageError(NPRKerasError, ImportError):

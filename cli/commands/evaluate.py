@@ -15,8 +15,12 @@ from npr_keras_cli.options import pipeline_option, unreadable_option
 @click.command("eval")
 @click.option("--model", required=True, type=click.Path(), help="A .keras file, or a run's folder.")
 @click.option(
+    "--suite",
+    type=click.Choice(["simulated"]),
+    help="A suite of sets; simulated is made on first use.",
+)
+@click.option(
     "--data",
-    required=True,
     type=click.Path(),
     help="Images in 0_real and 1_fake, or a folder of such sets.",
 )
@@ -38,7 +42,7 @@ from npr_keras_cli.options import pipeline_option, unreadable_option
 @pipeline_option
 @backend_option
 def command(
-    model, data, pool, protocol, batch_size, max_unreadable, scores, form, pipeline, backend
+    model, suite, data, pool, protocol, batch_size, max_unreadable, scores, form, pipeline, backend
 ):
     """Judge a detector on labelled images.
 
@@ -48,15 +52,22 @@ def command(
 
     \b
     npr-keras eval --model saved_models/npr --data DIR
+    npr-keras eval --model saved_models/npr --suite simulated
     npr-keras eval --model model.keras --data DIR --json --scores scores.csv
     """
     from npr_keras.data.folder import find_sets
     from npr_keras_cli import render
-    from npr_keras_cli.console import progress_bar, warn, warn_unreadable
+    from npr_keras_cli.console import progress_bar, warn, warn_left_out
 
+    if (suite is None) == (data is None):
+        raise click.UsageError("What to judge on: either --data DIR or --suite NAME.")
     folder = os.path.dirname(scores) if scores else ""
     if folder and not os.path.isdir(folder):
         raise ConfigError(f"--scores {scores}: no such folder: {folder}")
+    if suite:
+        from npr_keras_cli.simulation_view import made_simulated
+
+        data = os.fspath(made_simulated("suite")[0])
     sets, ignored = find_sets(data, pool)
     import_tensorflow_quietly()
     from npr_keras.evaluation.evaluate import evaluate
@@ -77,7 +88,7 @@ def command(
             max_unreadable,
             lambda name, done: bar.update(task, advance=done, description=name),
         )
-    warn_unreadable({k: v for result in results for k, v in result.unreadable.items()})
+    warn_left_out({k: v for result in results for k, v in result.unreadable.items()})
     if scores:
         render.write_scores(results, scores)
     render.show_evaluation(

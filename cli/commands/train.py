@@ -14,7 +14,9 @@ DEFAULT = TrainingConfig()
 
 
 @click.command("train")
-@click.option("--source", default="progan", show_default=True, help="progan, or a folder.")
+@click.option(
+    "--source", default="progan", show_default=True, help="progan, simulated, or a folder."
+)
 @click.option(
     "--classes",
     callback=comma_list,
@@ -56,7 +58,28 @@ DEFAULT = TrainingConfig()
     default=DEFAULT.learning_rate,
     show_default=True,
     type=click.FloatRange(0, 1, min_open=True),
-    help="Adam's step size; x 0.9 every 10 epochs.",
+    help="Adam's step size.",
+)
+@click.option(
+    "--decay",
+    default=DEFAULT.decay,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True),
+    help="What the step size is multiplied with, each time.",
+)
+@click.option(
+    "--decay-every",
+    default=DEFAULT.decay_every,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Epochs from one time to the next.",
+)
+@click.option(
+    "--crop",
+    default=DEFAULT.crop,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Side of the random crop, in pixels.",
 )
 @click.option(
     "--seed",
@@ -92,6 +115,7 @@ def command(**options):
 
     \b
     npr-keras train --source progan --classes car,cat,chair,horse
+    npr-keras train --source simulated --crop 128 --epochs 5 --decay 0.5 --decay-every 1
     npr-keras train --source my_images --epochs 20 --seed 1 --name mine
     """
     from npr_keras_cli.render import without_nan

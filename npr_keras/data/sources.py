@@ -9,6 +9,7 @@ from npr_keras.errors import LayoutError
 
 # Name -> the folders under the data root that people unpack it to, "." being the root itself.
 SOURCES = {"progan": ("progan", "ForenSynths_train_val", "ForenSynths", "CNNDetection", ".")}
+SIMULATED = "simulated"  # made, not found: see npr_keras.simulation.named
 _WHERE = (
     "The ProGAN training set (72 GB) is the Hugging Face data set sywang/CNNDetection: "
     "progan_train.7z.001 to .007 and progan_val.zip. Any folder with "
@@ -29,7 +30,7 @@ def locate_source(source: str, data_root: str | os.PathLike | None) -> Path:
     if source not in SOURCES or (data_root is None and Path(source).is_dir()):
         if not Path(source).is_dir():
             raise LayoutError(
-                f"No such source: {source}. Expected a folder, or one of {', '.join(SOURCES)}."
+                f"No such source: {source}. Expected a folder, or one of {', '.join([*SOURCES, SIMULATED])}."
             )
         return Path(source)
     if data_root is None:

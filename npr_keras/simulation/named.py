@@ -1,0 +1,70 @@
+"""The source and the suite that are called `simulated`, made on first use and kept in a cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from npr_keras.errors import ConfigError
+from npr_keras.simulation.plan import OTHER_NETWORKS, UPSAMPLERS, SimulationConfig
+
+# Trained on one operator, judged on four, made by networks of other shapes from other seeds: the
+# paper's section on different up-sampling techniques, in miniature. The sub-testsets share their
+# photographs, so they differ in nothing but the operator.
+SIMULATED: dict[str, dict[str, SimulationConfig]] = {
+    "source": {".": SimulationConfig("nearest", seed=1)},
+    "suite": {
+        upsampler: SimulationConfig(
+            upsampler, count=40, seed=2, networks=OTHER_NETWORKS, layout="set"
+        )
+        for upsampler in UPSAMPLERS
+    },
+}
+
+
+def cache_folder() -> Path:
+    """Where things are kept that can be made again: NPR_CACHE, or the system's place for caches."""
+    import platformdirs
+
+    return Path(os.environ.get("NPR_CACHE") or platformdirs.user_cache_dir("npr-keras"))
+
+
+def simulated_folder(part: str) -> Path:
+    """Where a part of `SIMULATED` lies, or will.
+
+    Its name holds a digest of the settings: another version of them is another folder.
+    """
+    if part not in SIMULATED:
+        raise ConfigError(f"`part` must be one of {', '.join(SIMULATED)}. Received: {part!r}")
+    settings = {name: config.to_dict() for name, config in SIMULATED[part].items()}
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+    return cache_folder() / f"simulated-{part}-{digest}"
+
+
+def make_simulated(
+    part: str, progress: Callable[[str, int, int], None] | None = None
+) -> tuple[Path, dict[str, dict]]:
+    """Makes the simulated source or suite, as far as it is not there yet.
+
+    Args:
+        part: `"source"` or `"suite"`.
+        progress: Called with what is being made, how many are done and how many there will be.
+
+    Returns:
+        Its folder, and the report of each simulation by the name of its sub-folder.
+    """
+    from npr_keras.simulation.simulate import simulate
+
+    folder = simulated_folder(part)
+    reports = {}
+    for name, config in SIMULATED[part].items():
+        told = _told(progress, config.upsampler) if progress else None
+        reports[name] = simulate(folder / name, config, told)
+    return folder, reports
+
+
+def _told(progress, upsampler):
+    return lambda what, done, total: progress(f"{upsampler}: {what}", done, total)

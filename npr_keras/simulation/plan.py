@@ -1,0 +1,110 @@
+"""What a simulation is asked to make: settings that decide every pixel of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from npr_keras.config import Config, is_int, is_number
+from npr_keras.errors import ConfigError
+
+UPSAMPLERS = ("nearest", "bilinear", "transposed", "subpixel")
+LAYOUTS = ("source", "set")
+SIMULATION_FILE = "simulation.json"  # what a simulation's folder holds beside its pictures
+# Two halves, so that what is judged comes from networks of other shapes than what was learned.
+NETWORKS = ("x2k3t0", "x2k3t1", "x4k3t1", "x4k5t2")
+OTHER_NETWORKS = ("x2k5t0", "x2k5t2", "x4k3t2", "x4k5t1")
+
+
+@dataclass(frozen=True)
+class Network:
+    """The shape of one generator, written `x4k3t1`.
+
+    Attributes:
+        stages: Up-sampling stages; each doubles the sides (`x4` is two of them).
+        kernel: Side of the convolutions' kernels in the up-sampling stages (`k3`).
+        tail: What follows the last of these: 0 nothing, 1 a convolution of that kernel, 2 a 1 x 1
+            convolution, as ProGAN has it (`t1`).
+    """
+
+    stages: int
+    kernel: int
+    tail: int
+
+
+def parse_network(name: str) -> Network:
+    """`"x4k3t1"` to a `Network`.
+
+    Raises:
+        ConfigError: If the name is not one of a network.
+    """
+    match = re.fullmatch(r"x([248])k([2-7])t([012])", name)
+    if match is None:
+        raise ConfigError(
+            "A network is written like x4k3t1: x2, x4 or x8 for the up-sampling, k2 to k7 for the "
+            f"kernel, t0 to t2 for the convolution at the end. Received: {name!r}"
+        )
+    scale, kernel, tail = map(int, match.groups())
+    return Network({2: 1, 4: 2, 8: 3}[scale], kernel, tail)
+
+
+@dataclass(frozen=True)
+class SimulationConfig(Config):
+    """A simulated generator source, or a set to judge detectors on.
+
+    Args:
+        upsampler: What the generators end in, one of `UPSAMPLERS`.
+        count: Number of photographs; each gives one real and one generated picture.
+        size: Side of the pictures, in pixels, a multiple of 8.
+        seed: Of photographs, weights and training.
+        networks: The generators' shapes, see `Network`; the pictures are shared out among them.
+        steps: Training steps of the generators.
+        layout: `"source"` makes train/<network>/{0_real,1_fake} and val/..., `"set"` only
+            <network>/{0_real,1_fake}.
+        validation: Fraction of the photographs that goes to val, in a source.
+        match_sharpness: Whether the sharper picture of each pair is softened until both have the
+            same high-frequency energy: a control, see `npr_keras.simulation.sharpness`.
+        photos: The folder the photographs come from; None for the embedded ones.
+    """
+
+    upsampler: str
+    count: int = 360
+    size: int = 256
+    seed: int = 1
+    networks: tuple[str, ...] = NETWORKS
+    steps: int = 200
+    layout: str = "source"
+    validation: float = 0.125
+    match_sharpness: bool = False
+    photos: str | None = None
+
+    def __post_init__(self):
+        self._require(self.upsampler in UPSAMPLERS, "upsampler", f"one of {', '.join(UPSAMPLERS)}")
+        self._require(self.layout in LAYOUTS, "layout", f"one of {', '.join(LAYOUTS)}")
+        self._require(
+            isinstance(self.networks, tuple)
+            and len(self.networks) > 0
+            and len(set(self.networks)) == len(self.networks),
+            "networks",
+            "different names of networks, such as x2k3t0",
+        )
+        for name in self.networks:
+            parse_network(name)
+        for name, least in (("count", len(self.networks)), ("steps", 1), ("seed", 0)):
+            value = getattr(self, name)
+            self._require(is_int(value) and value >= least, name, f"an integer from {least}")
+        self._require(
+            is_int(self.size) and self.size >= 32 and self.size % 8 == 0,
+            "size",
+            "a multiple of 8, at least 32 (pixels)",
+        )
+        self._require(
+            is_number(self.validation) and 0 <= self.validation < 1,
+            "validation",
+            "a fraction from 0 to below 1",
+        )
+
+    @property
+    def validation_count(self) -> int:
+        """How many of the photographs go to val."""
+        return round(self.count * self.validation) if self.layout == "source" else 0

@@ -1,0 +1,114 @@
+"""The small generators, on every backend."""
+
+import keras
+import numpy as np
+import pytest
+from contracts import check_layer, check_saving
+from scipy import ndimage
+
+from npr_keras.simulation.generator import (
+    SubPixel,
+    build_autoencoder,
+    local_energy,
+    reconstruction_loss,
+    train_autoencoder,
+)
+from npr_keras.simulation.photographs import embedded_photograph
+from npr_keras.simulation.plan import UPSAMPLERS
+
+pytestmark = pytest.mark.every_backend
+
+
+def test_subpixel_layer(tmp_path):
+    model, x = check_layer(SubPixel, {}, (2, 6, 6, 8), (2, 12, 12, 2))
+    check_saving(model, x, tmp_path / "model.keras")
+
+
+def test_subpixel_moves_channels_to_pixels(random):
+    x = random.random((2, 3, 5, 8)).astype(np.float32)
+    y = keras.ops.convert_to_numpy(SubPixel()(x))
+    assert y.shape == (2, 6, 10, 2)
+    for row in range(2):
+        for column in range(2):
+            channels = slice(2 * (2 * row + column), 2 * (2 * row + column) + 2)
+            assert np.array_equal(y[:, row::2, column::2], x[..., channels])
+
+
+@pytest.mark.parametrize("upsampler", UPSAMPLERS)
+def test_pictures_have_the_photographs_size(upsampler, random):
+    model = build_autoencoder(upsampler, ("x2k3t0", "x4k5t1", "x8k2t2"), seed=1)
+    x = random.uniform(0, 255, (2, 32, 48, 3)).astype(np.float32)
+    outputs = model(x)
+    assert list(outputs) == ["x2k3t0", "x4k5t1", "x8k2t2"]
+    assert all(tuple(y.shape) == x.shape for y in outputs.values())
+
+
+def test_operators_are_the_named_ones():
+    kinds = {
+        upsampler: {
+            type(layer).__name__ for layer in build_autoencoder(upsampler, ("x2k3t0",), 0).layers
+        }
+        for upsampler in UPSAMPLERS
+    }
+    for kind in ("nearest", "bilinear"):
+        layers = build_autoencoder(kind, ("x4k3t1",), 0).layers
+        ups = [layer for layer in layers if isinstance(layer, keras.layers.UpSampling2D)]
+        assert [layer.interpolation for layer in ups] == [kind, kind]
+    assert "Conv2DTranspose" in kinds["transposed"]
+    assert "SubPixel" in kinds["subpixel"]
+    for kind in UPSAMPLERS:
+        others = {"UpSampling2D", "Conv2DTranspose", "SubPixel"} & kinds[kind]
+        assert len(others) == 1
+
+
+def test_a_generators_weights_leave_their_trace():
+    # Before any training, the output of nearest up-sampling and one 2 x 2 convolution is made of
+    # blocks, but for their last row and column; that of a transposed convolution is not.
+    model = build_autoencoder("nearest", ("x2k2t0",), seed=3)
+    x = embedded_photograph(1, 1, 64)[None].astype(np.float32)
+    y = keras.ops.convert_to_numpy(model(x)["x2k2t0"])[0]
+    step = np.abs(np.diff(y, axis=0)).mean((1, 2))
+    assert not np.allclose(step[::2].mean(), step[1::2].mean(), rtol=0.05)
+
+
+def test_weights_follow_from_the_seed():
+    first, again, other = (
+        build_autoencoder("subpixel", ("x2k3t1",), seed).get_weights() for seed in (1, 1, 2)
+    )
+    assert all(map(np.array_equal, first, again))
+    assert not all(map(np.array_equal, first, other))
+
+
+def test_local_energy_is_the_laplacians(random):
+    pixels = random.random((1, 18, 26, 2)).astype(np.float32)
+    energy = keras.ops.convert_to_numpy(local_energy(keras.ops.convert_to_tensor(pixels)))
+    assert energy.shape == (1, 2, 3, 2)
+    laplacian = ndimage.laplace(pixels[0, ..., 1].astype(float))[1:-1, 1:-1]
+    expected = np.sqrt(np.mean(laplacian[8:16, 16:24] ** 2) + 1e-5)
+    assert energy[0, 1, 2, 1] == pytest.approx(expected, rel=1e-4)
+
+
+def test_loss_asks_for_content_and_for_sharpness():
+    photo = embedded_photograph(1, 2, 64)[None].astype(np.float32)
+    soft = np.stack([ndimage.gaussian_filter(photo[0], (1, 1, 0))])
+    tensors = map(keras.ops.convert_to_tensor, (photo, soft, photo[:, ::-1].copy()))
+    photo, soft, upside_down = tensors
+    same, softened, turned = (
+        float(reconstruction_loss(photo, y)) for y in (photo, soft, upside_down)
+    )
+    assert same == pytest.approx(0, abs=1e-6)
+    error = float(keras.ops.mean(keras.ops.abs(photo - soft))) / 255
+    assert softened > error + 0.02  # lost detail costs more than its error
+    assert turned > 0.02
+
+
+def test_training_brings_photographs_back():
+    photographs = np.stack([embedded_photograph(4, i, 96) for i in range(8)])
+    model = build_autoencoder("nearest", ("x2k3t1",), seed=0)
+    before = keras.ops.convert_to_numpy(model(photographs.astype(np.float32))["x2k3t1"])
+    steps = []
+    train_autoencoder(model, photographs, 40, seed=0, progress=steps.append)
+    after = keras.ops.convert_to_numpy(model(photographs.astype(np.float32))["x2k3t1"])
+    assert sum(steps) == 40
+    errors = [np.abs(y - photographs).mean() for y in (before, after)]
+    assert errors[1] < errors[0] / 2

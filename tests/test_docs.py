@@ -1,0 +1,80 @@
+"""The documentation is current, complete, and its Python runs."""
+
+import re
+import shlex
+
+import pytest
+from conftest import ROOT
+
+DOCS = sorted(p for p in (ROOT / "docs").rglob("*.md"))
+
+
+def test_command_reference_is_current():
+    from npr_keras_cli.reference import reference
+
+    assert (ROOT / "docs" / "commands.md").read_text() == reference(), "run: make docs"
+
+
+def test_site_builds_without_a_warning(tmp_path):
+    from mkdocs.commands.build import build
+    from mkdocs.config import load_config
+
+    config = load_config(str(ROOT / "mkdocs.yml"), strict=True, site_dir=str(tmp_path / "site"))
+    build(config)
+    assert "MkDocs" in (tmp_path / "site" / "index.html").read_text()
+    pages = "".join(p.read_text() for p in (tmp_path / "site").rglob("*.html"))
+    # A reader of the pages asks nobody else's server for anything.
+    loaded = re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(https?://[^"]+)"', pages)
+    assert not [url for url in loaded if "canonical" not in url]
+
+
+def commands():
+    """Every `npr-keras ...` line in the documentation."""
+    for path in [ROOT / "README.md", *DOCS]:
+        if path.name != "commands.md":
+            for line in path.read_text().splitlines():
+                match = re.match(r" {4}(?:\$ |\.venv/bin/)?(npr-keras .+)", line)
+                if match:
+                    yield pytest.param(match[1].split("#")[0], id=f"{path.name}: {match[1][:50]}")
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_in_the_documentation_parses(line):
+    import click
+
+    from npr_keras_cli.main import main
+
+    arguments = shlex.split(line)[1:]
+    command, context = main, click.Context(main, info_name="npr-keras")
+    while isinstance(command, click.Group):
+        inner = command.get_command(context, arguments[0])
+        assert inner, line
+        command, context, arguments = inner, click.Context(inner, context), arguments[1:]
+    known = {option for p in command.params for option in p.opts}
+    given = {a.split("=")[0] for a in arguments if a.startswith("-") and a != "-"}
+    assert given <= known | {"--help", "-h"}, line
+
+
+def python_blocks():
+    """Indented blocks that are Python: they import npr_keras or numpy first."""
+    for path in [ROOT / "README.md", *DOCS]:
+        for block in re.findall(r"(?:^ {4}.*\n|^\n)+", path.read_text(), re.M):
+            text = re.sub(r"^ {4}", "", block.strip("\n"), flags=re.M)
+            if text.startswith(("import npr_keras", "import numpy")):
+                yield pytest.param(text, id=f"{path.name}: {text.splitlines()[-1][:40]}")
+
+
+@pytest.mark.parametrize("text", python_blocks())
+def test_every_python_example_runs(text, tmp_path, monkeypatch, make_set, make_images):
+    from npr_keras import Detector, DetectorConfig, save_detector
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "saved_models" / "npr").mkdir(parents=True)
+    save_detector(
+        Detector(DetectorConfig(blocks=(1,), width=8)), tmp_path / "saved_models/npr/model.keras"
+    )
+    make_set(tmp_path / "my_images", 2)
+    make_set(tmp_path / "my_test_images", 2)
+    make_images(tmp_path, 1)
+    (tmp_path / "000.png").rename(tmp_path / "photo.jpg")
+    exec(text.replace("epochs=20", "epochs=1"), {})
