@@ -12,39 +12,41 @@ from npr_keras.layers import NPR
 from npr_keras.simulation.named import make_simulated
 
 IMAGES = Path(__file__).parent / "images"
-SIDE, TIMES, GAP = 64, 5, 12  # pixels of a piece, enlargement, pixels between pieces
-LEVELS = 24  # the map's colours end at this many grey levels, to either side
+SIDE, TIMES, GAP = 64, 4, 8  # pixels of a piece, enlargement, pixels between pieces
+LEVELS = 10  # the map's colours end at this many grey levels, to either side
 
 
 def npr_picture(pixels: np.ndarray) -> np.ndarray:
-    """The NPR map, uint8: no difference is mid-grey, +-24 levels black and white."""
+    """The NPR map, uint8: no difference is mid-grey, 10 levels up white, 10 down black."""
     layer = NPR(window=2, reference=1, scale=1.0)
     differences = np.asarray(layer(pixels[None].astype(np.float32)))[0]
     return np.clip(127.5 * (1 + differences / LEVELS), 0, 255).astype(np.uint8)
 
 
 def npr_figure(real: np.ndarray, fake: np.ndarray) -> Image.Image:
-    """Two rows, photograph and generated; the picture on the left, its NPR map on the right."""
-    enlarged = SIDE * TIMES
-    head, label = 30, 120
-    figure = Image.new("RGB", (label + 2 * (enlarged + GAP), head + 2 * (enlarged + GAP)), "white")
+    """A row: photograph, its NPR map, the generated copy, its NPR map."""
+    enlarged, head = SIDE * TIMES, 28
+    pieces = {
+        "photograph": real,
+        "its NPR map": npr_picture(real),
+        "generated": fake,
+        f"its NPR map (black to white: ±{LEVELS} levels)": npr_picture(fake),
+    }
+    width = len(pieces) * (enlarged + GAP) + GAP
+    figure = Image.new("RGB", (width, head + enlarged + GAP), "white")
     draw = ImageDraw.Draw(figure)
-    font = ImageFont.load_default(17)
-    for column, text in enumerate(("pixels", f"NPR map (grey: 0, white: +{LEVELS} levels)")):
-        draw.text((label + column * (enlarged + GAP), 5), text, "black", font)
-    for row, (text, pixels) in enumerate((("photograph", real), ("generated", fake))):
-        top = head + row * (enlarged + GAP)
-        draw.text((8, top + enlarged // 2 - 10), text, "black", font)
-        for column, picture in enumerate((pixels, npr_picture(pixels))):
-            piece = Image.fromarray(picture).resize((enlarged, enlarged), Image.Resampling.NEAREST)
-            figure.paste(piece, (label + column * (enlarged + GAP), top))
+    for i, (text, pixels) in enumerate(pieces.items()):
+        left = GAP + i * (enlarged + GAP)
+        draw.text((left, 6), text, "black", ImageFont.load_default(14 if i < 3 else 13))
+        piece = Image.fromarray(pixels).resize((enlarged, enlarged), Image.Resampling.NEAREST)
+        figure.paste(piece, (left, head))
     return figure
 
 
 def main() -> None:
     """Writes docs/images/npr.png."""
     folder, _ = make_simulated("source")
-    network, name, row, column = "x2k3t0", "00004.png", 96, 96
+    network, name, row, column = "x2k3t1", "00009.png", 60, 60
     real, fake = (
         decode(folder / "train" / network / label / name)[row : row + SIDE, column : column + SIDE]
         for label in ("0_real", "1_fake")

@@ -15,7 +15,8 @@ def test_command_reference_is_current():
     assert (ROOT / "docs" / "commands.md").read_text() == reference(), "run: make docs"
 
 
-def test_site_builds_without_a_warning(tmp_path):
+def test_site_builds_without_a_warning(tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_MKDOCS_2_WARNING", "1")
     from mkdocs.commands.build import build
     from mkdocs.config import load_config
 

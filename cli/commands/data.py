@@ -6,7 +6,7 @@ import json
 
 import click
 
-from npr_keras.simulation.plan import LAYOUTS, UPSAMPLERS, SimulationConfig
+from npr_keras.simulation.plan import LAYOUTS, OPERATORS, SimulationConfig
 from npr_keras_cli.backend import backend_option
 from npr_keras_cli.options import comma_list, fraction
 
@@ -20,7 +20,9 @@ def command():
 
 @command.command("simulate")
 @click.option(
-    "--upsampler", type=click.Choice(UPSAMPLERS), help="What the generators up-sample by."
+    "--upsampler",
+    type=click.Choice(OPERATORS),
+    help="What the generators up-sample by; none is a control.",
 )
 @click.option("--out", type=click.Path(file_okay=False), help="The folder to make.")
 @click.option(

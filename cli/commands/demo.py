@@ -38,9 +38,11 @@ def command(out, seed, backend):
     from npr_keras_cli.console import say
 
     begun = time.monotonic()
-    name = f"demo-{seed}"
+    name = "demo" if seed == TrainingConfig.seed else f"demo-{seed}"
     model = f"{out}/{name}"
-    chosen = ("--backend", backend)
+    chosen = ("--backend", backend) if _was_given("backend") else ()
+    where = ("--out", out) if _was_given("out") else ()
+    sown = ("--seed", str(seed)) if _was_given("seed") else ()
     recipe = ["--crop", "128", "--epochs", "5", "--decay", "0.5", "--decay-every", "1"]
     say("Everything is made here, nothing is downloaded. About 5 minutes on 2 cores.")
 
@@ -48,8 +50,8 @@ def command(out, seed, backend):
     _step(
         2,
         "A detector, trained on nearest-neighbour up-sampling alone",
-        *("train", "--source", "simulated", *recipe, "--seed", str(seed)),
-        *("--out", out, "--name", name, "--resume", *chosen),
+        *("train", "--source", "simulated", "--name", name, "--resume"),
+        *(*recipe, *sown, *where, *chosen),
     )
     _step(
         3,
@@ -69,16 +71,34 @@ def command(out, seed, backend):
     )
 
 
+def _was_given(name: str) -> bool:
+    from click.core import ParameterSource
+
+    context = click.get_current_context()
+    return context.get_parameter_source(name) == ParameterSource.COMMANDLINE
+
+
 def _step(number: int, title: str, *arguments: str) -> None:
     """Shows a command and runs it in this process."""
     from npr_keras_cli.console import say, stderr
     from npr_keras_cli.main import main
 
     stderr().print(f"\n{number}/4  {title}", style="bold", markup=False)
-    say(f"$ {shlex.join(['npr-keras', *arguments])}\n")
+    say(f"$ {_folded(arguments)}\n")
     sys.argv[1:] = arguments  # what a step shows when it is interrupted
     main.main(list(arguments), prog_name="npr-keras", standalone_mode=False)
     sys.stdout.flush()
+
+
+def _folded(arguments: tuple[str, ...]) -> str:
+    """The command as it is typed, at most 80 columns wide where no part is longer."""
+    lines = ["npr-keras"]
+    for part in map(shlex.quote, arguments):
+        if len(lines[-1]) + len(part) > 75:
+            lines[-1] += " \\"
+            lines.append("   ")
+        lines[-1] += f" {part}"
+    return "\n".join(lines)
 
 
 def _two_pictures() -> tuple[str, str]:

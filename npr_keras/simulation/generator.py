@@ -16,11 +16,11 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from npr_keras.simulation.plan import Network, parse_network
+from npr_keras.simulation.plan import NO_UPSAMPLING, Network, parse_network
 
 WIDTH = 16
 CROP = 64  # what the networks learn on, in pixels
-BATCH = 8
+BATCH = 4
 LEARNING_RATE = 3e-3
 ENERGY_WEIGHT = 0.1
 _WINDOW = 8  # of local energy, in pixels
@@ -49,7 +49,8 @@ def build_autoencoder(upsampler: str, networks: Sequence[str], seed: int) -> ker
     """One encoder and several decoders.
 
     Args:
-        upsampler: What every stage of the decoders up-samples by, one of `UPSAMPLERS`.
+        upsampler: What every stage of the decoders up-samples by, one of `UPSAMPLERS`; or "none",
+            and nothing is halved or doubled, all else being equal.
         networks: The decoders' shapes, written as `Network` says.
         seed: Of the weights.
 
@@ -62,10 +63,11 @@ def build_autoencoder(upsampler: str, networks: Sequence[str], seed: int) -> ker
     convolution = _Convolutions(seed)
     pixels = keras.Input((None, None, 3))
     x = layers.Rescaling(1 / 255, offset=-0.5)(pixels)
+    strides = 1 if upsampler == NO_UPSAMPLING else 2
     encoded = []  # after 1, 2, ... halvings
     for stage in range(max(shape.stages for shape in shapes.values())):
         width = WIDTH * min(2, stage + 1)
-        x = _activate(convolution(width, 4, strides=2)(x))
+        x = _activate(convolution(width, 4, strides)(x))
         x = _activate(convolution(width, 3)(x))
         encoded.append(x)
     outputs = {}
@@ -93,7 +95,8 @@ class _Convolutions:
 
 
 def _activate(x):
-    return layers.ReLU()(x)
+    """Leaky ReLU; Keras' own layer makes TensorFlow's optimizer write errors to stderr."""
+    return ops.maximum(x, 0.2 * x)
 
 
 def _decode(x, upsampler: str, shape: Network, convolution: _Convolutions):
@@ -104,6 +107,8 @@ def _decode(x, upsampler: str, shape: Network, convolution: _Convolutions):
             x = convolution(width, shape.kernel, strides=2, transposed=True)(x)
         elif upsampler == "subpixel":
             x = SubPixel()(convolution(4 * width, shape.kernel)(x))
+        elif upsampler == NO_UPSAMPLING:
+            x = convolution(width, shape.kernel)(x)
         else:
             x = layers.UpSampling2D(2, interpolation=upsampler)(x)
             x = convolution(width, shape.kernel)(x)
@@ -148,7 +153,7 @@ def train_autoencoder(
     Args:
         model: See `build_autoencoder`.
         photographs: uint8, (n, H, W, 3), H and W at least 64.
-        steps: Batches of 8 crops.
+        steps: Batches of 4 crops.
         seed: Of the crops.
         progress: Called with the number of steps done since the last call.
     """

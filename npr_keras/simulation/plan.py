@@ -9,6 +9,10 @@ from npr_keras.config import Config, is_int, is_number
 from npr_keras.errors import ConfigError
 
 UPSAMPLERS = ("nearest", "bilinear", "transposed", "subpixel")
+# A control: the same networks at full resolution throughout. A detector that takes what they make
+# for generated knows networks, or their training, and not the trace of up-sampling.
+NO_UPSAMPLING = "none"
+OPERATORS = (*UPSAMPLERS, NO_UPSAMPLING)
 LAYOUTS = ("source", "set")
 SIMULATION_FILE = "simulation.json"  # what a simulation's folder holds beside its pictures
 # Two halves, so that what is judged comes from networks of other shapes than what was learned.
@@ -53,7 +57,7 @@ class SimulationConfig(Config):
     """A simulated generator source, or a set to judge detectors on.
 
     Args:
-        upsampler: What the generators end in, one of `UPSAMPLERS`.
+        upsampler: What the generators up-sample by, one of `UPSAMPLERS`, or "none": a control.
         count: Number of photographs; each gives one real and one generated picture.
         size: Side of the pictures, in pixels, a multiple of 8.
         seed: Of photographs, weights and training.
@@ -72,14 +76,14 @@ class SimulationConfig(Config):
     size: int = 256
     seed: int = 1
     networks: tuple[str, ...] = NETWORKS
-    steps: int = 200
+    steps: int = 400
     layout: str = "source"
     validation: float = 0.125
     match_sharpness: bool = False
     photos: str | None = None
 
     def __post_init__(self):
-        self._require(self.upsampler in UPSAMPLERS, "upsampler", f"one of {', '.join(UPSAMPLERS)}")
+        self._require(self.upsampler in OPERATORS, "upsampler", f"one of {', '.join(OPERATORS)}")
         self._require(self.layout in LAYOUTS, "layout", f"one of {', '.join(LAYOUTS)}")
         self._require(
             isinstance(self.networks, tuple)

@@ -91,7 +91,7 @@ def scene(random: np.random.Generator, size: int) -> np.ndarray:
         float32 RGB, (size, size, 3), from 0 to 1, proportional to light.
     """
     leaves = int(random.integers(200, 2000))
-    numbers = dead_leaves(random, size, random.uniform(0.7, 4), random.uniform(0.2, 0.7), leaves)
+    numbers = dead_leaves(random, size, random.uniform(1, 5), random.uniform(0.2, 0.7), leaves)
     # A few colours, each thing near one of them; brightness is log-normal, as reflectances are.
     palette = random.dirichlet((9, 9, 9), 5) * 3
     colour = palette[random.integers(0, 5, leaves + 1)]
@@ -99,8 +99,8 @@ def scene(random: np.random.Generator, size: int) -> np.ndarray:
     colour *= np.exp(random.normal(0, 0.15, (leaves + 1, 3)))
     picture = colour[numbers]  # (size, size, 3)
     # Texture: shared by all things, but each has its own contrast, down to none (sky, paint).
-    texture = power_law_noise(random, size, random.uniform(0.6, 2.0))
-    contrast = random.exponential(random.uniform(0.1, 0.35), leaves + 1)
+    texture = power_law_noise(random, size, random.uniform(1.0, 2.2))
+    contrast = random.exponential(random.uniform(0.05, 0.35), leaves + 1)
     picture *= np.exp(contrast[numbers][..., None] * texture)
     # Shading: light that changes slowly over the scene.
     picture *= np.exp(random.uniform(0, 0.5) * power_law_noise(random, size, 4.0))

@@ -39,7 +39,10 @@ def match_sharpness(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, 
         second, first = match_sharpness(second, first)
         return first, second
     goal = sharpness(second)
-    soft = blur(first, 1.0)
+    for sigma in (1.0, 2.0, 4.0, 8.0):  # the mildest blur that goes far enough
+        soft = blur(first, sigma)
+        if sharpness(np.round(soft)) <= goal:
+            break
     detail = first - soft
     low, high = 0.0, 1.0
     for _ in range(12):

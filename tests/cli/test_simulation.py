@@ -44,11 +44,14 @@ def test_demo_does_what_its_commands_say(small_simulation, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     done = run("demo", "--seed", 7)
     assert done.exit_code == 0, done.output
-    commands = [shlex.split(line[2:]) for line in done.stderr.splitlines() if line[:2] == "$ "]
+    unfolded = done.stderr.replace(" \\\n", "").splitlines()
+    commands = [shlex.split(line[2:]) for line in unfolded if line[:2] == "$ "]
     assert [c[1] for c in commands] == ["data", "train", "eval", "predict"]
     assert done.stderr.count("is made now, once, in") == 2  # the source and the suite
     assert "6 real + 6 generated to train on; 2 + 2 to validate" in done.stderr
-    assert re.search(r"Done in \d+:\d\d\. The detector is saved_models/demo-7/model\.keras", done.stderr)
+    assert re.search(
+        r"Done in \d+:\d\d\. The detector is saved_models/demo-7/model\.keras", done.stderr
+    )
     assert re.search(r"^subpixel \(2 classes\) +2 +2 ", done.stdout, re.M)
     assert re.search(r"^mean of 2 sets", done.stdout, re.M)
     assert len(re.findall(r"^ +\d\.\d{4} +(?:real|generated) ", done.stdout, re.M)) == 2
@@ -66,7 +69,18 @@ def test_demo_does_what_its_commands_say(small_simulation, tmp_path, monkeypatch
 
 def test_data_simulate_into_a_folder(tmp_path):
     arguments = ["data", "simulate", "--upsampler", "subpixel", "--out", tmp_path / "s"]
-    arguments += ["--count", 4, "--size", 32, "--steps", 2, "--networks", "x2k3t0", "--validation", "25%"]
+    arguments += [
+        "--count",
+        4,
+        "--size",
+        32,
+        "--steps",
+        2,
+        "--networks",
+        "x2k3t0",
+        "--validation",
+        "25%",
+    ]
     done = run(*arguments, "--json")
     assert done.exit_code == 0, done.output
     (report,) = json.loads(done.stdout).values()
@@ -128,7 +142,9 @@ def test_predict_files_and_folders_in_order(model, make_images, tmp_path):
 
     detector = load_detector(model)
     for row in rows:
-        expected = float(detector.predict_on_batch(load(row["path"], PROTOCOLS["native"])[None])[0, 0])
+        expected = float(
+            detector.predict_on_batch(load(row["path"], PROTOCOLS["native"])[None])[0, 0]
+        )
         assert row["logit"] == pytest.approx(expected, abs=1e-5)
         assert row["probability"] == pytest.approx(1 / (1 + np.exp(-expected)), abs=1e-6)
         assert row["verdict"] == ("generated" if expected > 0 else "real")
@@ -146,4 +162,7 @@ def test_predict_says_what_it_cannot_read(model, make_images, tmp_path):
     assert "No such file or folder" in missing.stderr
     assert not missing.stdout
     (tmp_path / "empty").mkdir()
-    assert "No image files in the folder" in run("predict", tmp_path / "empty", "--model", model).stderr
+    assert (
+        "No image files in the folder"
+        in run("predict", tmp_path / "empty", "--model", model).stderr
+    )

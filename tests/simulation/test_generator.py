@@ -14,13 +14,13 @@ from npr_keras.simulation.generator import (
     train_autoencoder,
 )
 from npr_keras.simulation.photographs import embedded_photograph
-from npr_keras.simulation.plan import UPSAMPLERS
+from npr_keras.simulation.plan import OPERATORS, UPSAMPLERS
 
 pytestmark = pytest.mark.every_backend
 
 
 def test_subpixel_layer(tmp_path):
-    model, x = check_layer(SubPixel, {}, (2, 6, 6, 8), (2, 12, 12, 2))
+    model, x = check_layer(SubPixel, {}, (2, 6, 6, 4), (2, 12, 12, 1))
     check_saving(model, x, tmp_path / "model.keras")
 
 
@@ -34,7 +34,7 @@ def test_subpixel_moves_channels_to_pixels(random):
             assert np.array_equal(y[:, row::2, column::2], x[..., channels])
 
 
-@pytest.mark.parametrize("upsampler", UPSAMPLERS)
+@pytest.mark.parametrize("upsampler", OPERATORS)
 def test_pictures_have_the_photographs_size(upsampler, random):
     model = build_autoencoder(upsampler, ("x2k3t0", "x4k5t1", "x8k2t2"), seed=1)
     x = random.uniform(0, 255, (2, 32, 48, 3)).astype(np.float32)
@@ -56,19 +56,12 @@ def test_operators_are_the_named_ones():
         assert [layer.interpolation for layer in ups] == [kind, kind]
     assert "Conv2DTranspose" in kinds["transposed"]
     assert "SubPixel" in kinds["subpixel"]
+    control = build_autoencoder("none", ("x4k3t1",), 0).layers
+    assert not {"UpSampling2D", "Conv2DTranspose", "SubPixel"} & {type(x).__name__ for x in control}
+    assert all(x.strides == (1, 1) for x in control if isinstance(x, keras.layers.Conv2D))
     for kind in UPSAMPLERS:
         others = {"UpSampling2D", "Conv2DTranspose", "SubPixel"} & kinds[kind]
         assert len(others) == 1
-
-
-def test_a_generators_weights_leave_their_trace():
-    # Before any training, the output of nearest up-sampling and one 2 x 2 convolution is made of
-    # blocks, but for their last row and column; that of a transposed convolution is not.
-    model = build_autoencoder("nearest", ("x2k2t0",), seed=3)
-    x = embedded_photograph(1, 1, 64)[None].astype(np.float32)
-    y = keras.ops.convert_to_numpy(model(x)["x2k2t0"])[0]
-    step = np.abs(np.diff(y, axis=0)).mean((1, 2))
-    assert not np.allclose(step[::2].mean(), step[1::2].mean(), rtol=0.05)
 
 
 def test_weights_follow_from_the_seed():
