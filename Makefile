@@ -41,7 +41,7 @@ golden: $(INSTALLED)
 
 # The command reference from --help, and the pages, in build/site.
 docs: $(INSTALLED)
-	$(BIN)/python -m npr_keras_cli.reference > docs/commands.md
+	$(BIN)/python -m npr_keras_cli.reference > build-commands.md && mv build-commands.md docs/commands.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open build/site/index.html"
 

@@ -32,6 +32,15 @@ def comma_list(ctx, param, value):
     return tuple(part.strip() for part in value.split(",") if part.strip()) if value else ()
 
 
+def pixels_or_none(ctx, param, value):
+    """`256` -> 256, `none` -> None."""
+    if value.strip().lower() == "none":
+        return None
+    if not value.strip().isdigit():
+        raise click.BadParameter(f"{value!r} is neither a number of pixels nor none.")
+    return int(value)
+
+
 def fraction(ctx, param, value):
     """`1%` or `0.01` -> 0.01; a usage error for anything else."""
     text = value.strip()

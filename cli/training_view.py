@@ -22,6 +22,7 @@ def run_training(options: dict) -> dict:
         learning_rate=options["lr"],
         decay=options["decay"],
         decay_every=options["decay_every"],
+        resize=options["resize"],
         crop=options["crop"],
         seed=options["seed"],
         precision=options["precision"],
@@ -53,7 +54,8 @@ def run_training(options: dict) -> dict:
     finally:
         callbacks[0].close()
     warn_left_out(result.unreadable)
-    say(f"\nDone: {out / 'model.keras'}\nJudge it with:\n  npr-keras eval --model {out} --data DIR")
+    judged = "--suite simulated" if options["source"] == "simulated" else "--data DIR"
+    say(f"\nDone: {out / 'model.keras'}\nJudge it with:\n  npr-keras eval --model {out} {judged}")
     return {
         "model": str(out / "model.keras"),
         "epochs": len(result.history),

@@ -16,6 +16,7 @@ _PUBLIC = {
     "DetectorConfig": "npr_keras.config",
     "KerasPredictor": "npr_keras.predict",
     "PROTOCOLS": "npr_keras.config",
+    "SimulationConfig": "npr_keras.simulation.plan",
     "Preprocessing": "npr_keras.config",
     "TrainingConfig": "npr_keras.config",
     "evaluate": "npr_keras.evaluation.evaluate",
@@ -24,6 +25,7 @@ _PUBLIC = {
     "load_detector": "npr_keras.models",
     "load_image": "npr_keras.data.decode",
     "save_detector": "npr_keras.models",
+    "simulate": "npr_keras.simulation.simulate",
     "train": "npr_keras.training",
 }
 _RENAMED = {"load_image": "load"}

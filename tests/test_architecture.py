@@ -108,8 +108,8 @@ def test_public_names():
 
     assert sorted(npr_keras.__all__) == [
         "Detector", "DetectorConfig", "KerasPredictor", "NPR", "PROTOCOLS", "Preprocessing",
-        "TrainingConfig", "__version__", "evaluate", "find_sets", "find_source", "load_detector",
-        "load_image", "save_detector", "train",
+        "SimulationConfig", "TrainingConfig", "__version__", "evaluate", "find_sets", "find_source", "load_detector",
+        "load_image", "save_detector", "simulate", "train",
     ]  # fmt: skip
     for name in npr_keras.__all__:
         assert getattr(npr_keras, name) is not None

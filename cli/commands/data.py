@@ -35,20 +35,20 @@ def command():
     default=DEFAULT.count,
     show_default=True,
     type=click.IntRange(1),
-    help="Photographs; each gives one real and one generated picture.",
+    help="Photographs, to validate included; each gives one real and one generated picture.",
 )
 @click.option(
     "--size",
     default=DEFAULT.size,
     show_default=True,
-    type=click.IntRange(32),
-    help="Side of the pictures, in pixels, a multiple of 8.",
+    type=click.IntRange(32, 1024),
+    help="Side of the pictures, in pixels, a multiple of 8. Other than 256: train --resize none.",
 )
 @click.option(
     "--seed",
     default=DEFAULT.seed,
     show_default=True,
-    type=click.IntRange(0),
+    type=click.IntRange(0, 2**32 - 1),
     help="Of photographs and generators.",
 )
 @click.option(
@@ -70,19 +70,24 @@ def command():
     default=DEFAULT.layout,
     show_default=True,
     type=click.Choice(LAYOUTS),
-    help="source: train/ and val/, to train on; set: one set, to judge on.",
+    help="source: train/ and val/, to train on; set: a sub-testset, its networks being classes.",
 )
 @click.option(
     "--validation",
     default="12.5%",
     show_default=True,
     callback=fraction,
-    help="Share of the photographs for val/.",
+    help="Share of the photographs for val/, in a source.",
 )
 @click.option(
     "--match-sharpness",
     is_flag=True,
     help="Soften the sharper picture of each pair: a control.",
+)
+@click.option(
+    "--jpeg",
+    type=click.IntRange(1, 95),
+    help="Quality of the embedded photographs' files.  [default: lossless]",
 )
 @backend_option
 @click.option("--json", "as_json", is_flag=True, help="Print the reports as JSON.")
@@ -112,7 +117,11 @@ def simulate(upsampler, out, backend, as_json, **settings):
     else:
         _refuse_settings(click.get_current_context())
         parts = {part: made_simulated(part) for part in ("source", "suite")}
-        reports = {f"{part} {name}": r for part in parts for name, r in parts[part][1].items()}
+        reports = {
+            f"{part} {report['settings']['upsampler']}": report
+            for part in parts
+            for report in parts[part][1].values()
+        }
     if as_json:
         click.echo(json.dumps(reports, indent=2))
     else:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 import sys
 import time
+from pathlib import Path
 
 import click
 
@@ -38,12 +41,12 @@ def command(out, seed, backend):
     from npr_keras_cli.console import say
 
     begun = time.monotonic()
-    name = "demo" if seed == TrainingConfig.seed else f"demo-{seed}"
-    model = f"{out}/{name}"
     chosen = ("--backend", backend) if _was_given("backend") else ()
     where = ("--out", out) if _was_given("out") else ()
     sown = ("--seed", str(seed)) if _was_given("seed") else ()
-    recipe = ["--crop", "128", "--epochs", "5", "--decay", "0.5", "--decay-every", "1"]
+    name = "-".join(["demo", *chosen[1:], *sown[1:]])
+    model = f"{out}/{name}"
+    recipe = ["--crop", "128", "--epochs", "6", "--decay", "0.6", "--decay-every", "1"]
     say("Everything is made here, nothing is downloaded. About 5 minutes on 2 cores.")
 
     _step(1, "Photographs, and generators that give them back", "data", "simulate", *chosen)
@@ -63,6 +66,9 @@ def command(out, seed, backend):
         "A photograph, and what a generator made of it",
         *("predict", *_two_pictures(), "--model", model, *chosen),
     )
+    if shutil.which("npr-keras") is None:
+        here = Path(sys.executable).parent
+        say(f"\nTo type these commands, first: source {os.path.relpath(here)}/activate")
     minutes, seconds = divmod(round(time.monotonic() - begun), 60)
     say(
         f"\nDone in {minutes}:{seconds:02}. The detector is {model}/model.keras.\n"
@@ -86,7 +92,11 @@ def _step(number: int, title: str, *arguments: str) -> None:
     stderr().print(f"\n{number}/4  {title}", style="bold", markup=False)
     say(f"$ {_folded(arguments)}\n")
     sys.argv[1:] = arguments  # what a step shows when it is interrupted
-    main.main(list(arguments), prog_name="npr-keras", standalone_mode=False)
+    try:
+        main.main(list(arguments), prog_name="npr-keras", standalone_mode=False)
+    except click.ClickException as error:
+        error.message += "\n\nTo start the demo afresh, give another --out or another --seed."
+        raise
     sys.stdout.flush()
 
 
@@ -105,6 +115,5 @@ def _two_pictures() -> tuple[str, str]:
     """A photograph of the suite and its copy from a generator, up-sampled by sub-pixels."""
     from npr_keras.simulation.named import simulated_folder
 
-    network = sorted((simulated_folder("suite") / "subpixel").glob("x*"))[0]
-    name = sorted((network / "0_real").iterdir())[0].name
-    return tuple(str(network / label / name) for label in ("0_real", "1_fake"))
+    real = min((simulated_folder("suite") / "subpixel").glob("x*/0_real/[0-9]*.png"))
+    return str(real), str(real.parent.parent / "1_fake" / real.name)

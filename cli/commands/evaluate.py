@@ -64,16 +64,17 @@ def command(
     folder = os.path.dirname(scores) if scores else ""
     if folder and not os.path.isdir(folder):
         raise ConfigError(f"--scores {scores}: no such folder: {folder}")
-    if suite:
-        from npr_keras_cli.simulation_view import made_simulated
-
-        data = os.fspath(made_simulated("suite")[0])
-    sets, ignored = find_sets(data, pool)
+    sets, ignored = find_sets(data, pool) if data else ([], [])
     import_tensorflow_quietly()
     from npr_keras.evaluation.evaluate import evaluate
     from npr_keras.predict import KerasPredictor
 
     predictor = KerasPredictor(model)
+    if suite:
+        from npr_keras_cli.simulation_view import made_simulated
+
+        data = os.fspath(made_simulated("suite")[0])
+        sets, ignored = find_sets(data, pool)
     chosen = PROTOCOLS[protocol] if protocol else predictor.preprocessing
     if ignored:
         warn(f"left out, being for training or validation: {', '.join(ignored)}")

@@ -8,7 +8,12 @@ import click
 
 from npr_keras.config import PRECISIONS, PROTOCOLS, TrainingConfig
 from npr_keras_cli.backend import backend_option
-from npr_keras_cli.options import comma_list, pipeline_option, unreadable_option
+from npr_keras_cli.options import (
+    comma_list,
+    pipeline_option,
+    pixels_or_none,
+    unreadable_option,
+)
 
 DEFAULT = TrainingConfig()
 
@@ -75,6 +80,13 @@ DEFAULT = TrainingConfig()
     help="Epochs from one time to the next.",
 )
 @click.option(
+    "--resize",
+    default=str(DEFAULT.resize),
+    show_default=True,
+    callback=pixels_or_none,
+    help="Both sides before the crop, in pixels; none: as the images are.",
+)
+@click.option(
     "--crop",
     default=DEFAULT.crop,
     show_default=True,
@@ -115,7 +127,7 @@ def command(**options):
 
     \b
     npr-keras train --source progan --classes car,cat,chair,horse
-    npr-keras train --source simulated --crop 128 --epochs 5 --decay 0.5 --decay-every 1
+    npr-keras train --source simulated --crop 128 --epochs 6 --decay 0.6 --decay-every 1
     npr-keras train --source my_images --epochs 20 --seed 1 --name mine
     """
     from npr_keras_cli.render import without_nan

@@ -138,4 +138,10 @@ def preprocess(pixels: np.ndarray, protocol: Preprocessing) -> np.ndarray:
 
 def load(source: str | os.PathLike | bytes, protocol: Preprocessing) -> np.ndarray:
     """`decode` and `preprocess` in one: a file to a detector's input, uint8 (H, W, 3)."""
-    return preprocess(decode(source), protocol)
+    pixels = decode(source)
+    try:
+        return preprocess(pixels, protocol)
+    except UnreadableImageError as error:
+        if isinstance(source, bytes):
+            raise
+        raise UnreadableImageError(f"Cannot use {os.fspath(source)}: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 
@@ -10,7 +11,7 @@ import numpy as np
 from npr_keras.config import Preprocessing
 from npr_keras.data.decode import load
 from npr_keras.data.folder import list_images
-from npr_keras.errors import LayoutError, UnreadableImageError
+from npr_keras.errors import CheckpointError, LayoutError, UnreadableImageError
 
 
 def score_files(
@@ -28,6 +29,7 @@ def score_files(
         ("generated" above probability 0.5, else "real"), or "error" where it cannot be read.
 
     Raises:
+        CheckpointError: If the model gives NaN.
         LayoutError: If a path does not exist, or a folder holds no images; before any is scored.
     """
     return _score(predictor, _expand(paths), protocol)
@@ -41,10 +43,15 @@ def _score(predictor, paths, protocol):
             yield {"path": path, "error": str(error)}
             continue
         logit = float(predictor.predict(pixels[None])[0])
+        if np.isnan(logit):
+            raise CheckpointError(
+                f"The model gives NaN instead of a logit, first for {path}. Its weights are broken; "
+                "a training that diverged leaves such weights."
+            )
         yield {
             "path": path,
             "logit": logit,
-            "probability": float(1 / (1 + np.exp(-np.float64(logit)))),
+            "probability": 1 / (1 + math.exp(min(-logit, 700.0))),
             "verdict": "generated" if logit > 0 else "real",
         }
 

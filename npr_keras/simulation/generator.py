@@ -9,8 +9,7 @@ ends the same way every time.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -81,7 +80,7 @@ class _Convolutions:
     """Makes convolutions whose initial weights follow from one seed, and nothing global."""
 
     def __init__(self, seed: int):
-        self.seeds: Iterator[int] = itertools.count(1000 * seed)
+        self.random = np.random.default_rng([seed, 0])
 
     def __call__(self, width, kernel, strides=1, transposed=False):
         kind = layers.Conv2DTranspose if transposed else layers.Conv2D
@@ -90,7 +89,8 @@ class _Convolutions:
             kernel,
             strides,
             padding="same",
-            kernel_initializer=keras.initializers.GlorotUniform(seed=next(self.seeds)),
+            data_format="channels_last",  # whatever Keras' own setting is
+            kernel_initializer=keras.initializers.GlorotUniform(int(self.random.integers(2**31))),
         )
 
 
@@ -110,7 +110,7 @@ def _decode(x, upsampler: str, shape: Network, convolution: _Convolutions):
         elif upsampler == NO_UPSAMPLING:
             x = convolution(width, shape.kernel)(x)
         else:
-            x = layers.UpSampling2D(2, interpolation=upsampler)(x)
+            x = layers.UpSampling2D(2, "channels_last", upsampler)(x)
             x = convolution(width, shape.kernel)(x)
         x = x if to_picture else _activate(x)
     if shape.tail:
@@ -129,8 +129,10 @@ def local_energy(pixels):
     """
     middle = pixels[:, 1:-1, 1:-1]
     around = pixels[:, :-2, 1:-1] + pixels[:, 2:, 1:-1] + pixels[:, 1:-1, :-2] + pixels[:, 1:-1, 2:]
-    power = ops.average_pool(ops.square(4 * middle - around), _WINDOW, _WINDOW)
-    return ops.sqrt(power + 1e-5)  # the constant is a third of a grey level: no one sees less
+    power = ops.average_pool(
+        ops.square(4 * middle - around), _WINDOW, _WINDOW, data_format="channels_last"
+    )
+    return ops.sqrt(power + 1e-5)  # as of noise of a fifth of a grey level: no one sees less
 
 
 def reconstruction_loss(photographs, pictures):
@@ -157,12 +159,6 @@ def train_autoencoder(
         seed: Of the crops.
         progress: Called with the number of steps done since the last call.
     """
-    random = np.random.default_rng([seed, 1])
-    count, height, width, _ = photographs.shape
-    crops = np.empty((steps * BATCH, CROP, CROP, 3), np.uint8)
-    for crop in crops:
-        top, left = random.integers((height - CROP + 1, width - CROP + 1))
-        crop[:] = photographs[random.integers(count), top : top + CROP, left : left + CROP]
     model.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
         loss=dict.fromkeys(model.output, reconstruction_loss),
@@ -173,5 +169,29 @@ def train_autoencoder(
         callbacks = [
             keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: progress(1))
         ]
-    targets = dict.fromkeys(model.output, crops)
-    model.fit(crops, targets, BATCH, shuffle=False, verbose=0, callbacks=callbacks)
+    crops = _Crops(photographs, list(model.output), steps, seed)
+    model.fit(crops, shuffle=False, verbose=0, callbacks=callbacks)
+
+
+class _Crops(keras.utils.PyDataset):
+    """Batches of random crops, each its own target for every decoder."""
+
+    def __init__(self, photographs: np.ndarray, names: list[str], steps: int, seed: int):
+        super().__init__(workers=1)
+        self.photographs = photographs
+        self.names = names
+        self.steps = steps
+        self.seed = seed
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, index):
+        random = np.random.default_rng([self.seed, 1, index])
+        count, height, width, _ = self.photographs.shape
+        crops = np.empty((BATCH, CROP, CROP, 3), np.float32)
+        for crop in crops:
+            top, left = random.integers(0, (height - CROP + 1, width - CROP + 1))
+            photograph = self.photographs[random.integers(count)]
+            crop[:] = photograph[top : top + CROP, left : left + CROP]
+        return crops, dict.fromkeys(self.names, crops)

@@ -9,7 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from npr_keras.errors import ConfigError
-from npr_keras.simulation.plan import OTHER_NETWORKS, UPSAMPLERS, SimulationConfig
+from npr_keras.simulation.plan import (
+    FORMAT,
+    OTHER_NETWORKS,
+    SIMULATION_FILE,
+    UPSAMPLERS,
+    SimulationConfig,
+)
 
 # Trained on one operator, judged on four, made by networks of other shapes from other seeds: the
 # paper's section on different up-sampling techniques, in miniature. The sub-testsets share their
@@ -35,13 +41,20 @@ def cache_folder() -> Path:
 def simulated_folder(part: str) -> Path:
     """Where a part of `SIMULATED` lies, or will.
 
-    Its name holds a digest of the settings: another version of them is another folder.
+    Its name holds a digest of the settings and of their meaning: what would make other pictures
+    goes to another folder. Backends share it: all are judged on the same pictures.
     """
     if part not in SIMULATED:
         raise ConfigError(f"`part` must be one of {', '.join(SIMULATED)}. Received: {part!r}")
-    settings = {name: config.to_dict() for name, config in SIMULATED[part].items()}
+    settings = [FORMAT, {name: config.to_dict() for name, config in SIMULATED[part].items()}]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
     return cache_folder() / f"simulated-{part}-{digest}"
+
+
+def is_made(part: str) -> bool:
+    """Whether a part of `SIMULATED` is finished."""
+    files = [simulated_folder(part) / name / SIMULATION_FILE for name in SIMULATED[part]]
+    return all(file.exists() and "networks" in json.loads(file.read_text()) for file in files)
 
 
 def make_simulated(

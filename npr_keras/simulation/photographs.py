@@ -7,6 +7,7 @@ by the camera of `camera.py`, and pieces of the two photographs that scikit-lear
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 from collections.abc import Sequence
 
@@ -23,12 +24,13 @@ _SAMPLE_SHARE = 0.1
 _SAMPLE_SIDE = 427  # the shorter one of scikit-learn's photographs
 
 
-def embedded_photograph(seed: int, index: int, size: int) -> np.ndarray:
+def embedded_photograph(seed: int, index: int, size: int, jpeg: int | None = None) -> np.ndarray:
     """One photograph, a function of its arguments alone.
 
     Args:
         seed, index: Non-negative integers.
         size: Side, in pixels; beyond 427 all photographs are simulated ones.
+        jpeg: Quality of the simulated camera's JPEG file; None for a lossless one.
 
     Returns:
         uint8, (size, size, 3).
@@ -41,7 +43,7 @@ def embedded_photograph(seed: int, index: int, size: int) -> np.ndarray:
     # have been by the time that anyone sees them.
     shrink = 1.0 if random.random() < 0.5 else random.uniform(1, 2)
     side = 2 * int(np.ceil(size * shrink / 2))
-    return _shrink(photograph(scene(random, side), random), size)
+    return _shrink(photograph(scene(random, side), random, jpeg), size)
 
 
 class FolderPhotographs:
@@ -75,16 +77,23 @@ class FolderPhotographs:
             )
         order = np.random.default_rng(seed).permutation(len(paths))
         paths = [paths[i] for i in order]
-        apart = max(1, round(len(paths) * validation)) if validation and len(paths) > 1 else 0
+        apart = max(1, round(len(paths) * validation)) if validation else 0
+        apart = min(apart, len(paths) - 1)  # one photograph alone has to do for both
         self._train = paths[: len(paths) - apart]
         self._validation = paths[len(paths) - apart :] or paths
+
+    def fingerprint(self) -> str:
+        """A digest of which photographs there are: their names and lengths in bytes, in order."""
+        paths = dict.fromkeys([*self._train, *self._validation])
+        listed = [(os.path.basename(path), os.path.getsize(path)) for path in paths]
+        return hashlib.sha256(repr(listed).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     def _is_usable(self, path):
         try:
             with Image.open(path, formats=FORMATS) as image:
                 width, height = image.size
-        except Exception as error:  # whatever a broken file makes of Pillow's plugins
-            self.left_out[path] = f"{path}: {error}"
+        except Exception:  # whatever a broken file makes of Pillow's plugins
+            self.left_out[path] = f"{path}: not an image that can be read."
             return False
         if min(width, height) < self.size:
             self.left_out[path] = f"{path}: {width} x {height} pixels is too small."
@@ -101,7 +110,8 @@ class FolderPhotographs:
         """
         paths: Sequence[str] = self._validation if validation else self._train
         for i in range(len(paths)):
-            path = paths[(index + i) % len(paths)]
+            # One further every round, so that photographs and networks do not go in step.
+            path = paths[(index + index // len(paths) + i) % len(paths)]
             try:
                 pixels = decode(path)
                 return _piece(pixels, np.random.default_rng([self.seed, index]), self.size)

@@ -14,6 +14,7 @@ UPSAMPLERS = ("nearest", "bilinear", "transposed", "subpixel")
 NO_UPSAMPLING = "none"
 OPERATORS = (*UPSAMPLERS, NO_UPSAMPLING)
 LAYOUTS = ("source", "set")
+FORMAT = 1  # raised by whatever changes a pixel at the same settings
 SIMULATION_FILE = "simulation.json"  # what a simulation's folder holds beside its pictures
 # Two halves, so that what is judged comes from networks of other shapes than what was learned.
 NETWORKS = ("x2k3t0", "x2k3t1", "x4k3t1", "x4k5t2")
@@ -34,6 +35,15 @@ class Network:
     stages: int
     kernel: int
     tail: int
+
+    @property
+    def reach(self) -> int:
+        """How far from the edge, in pixels, zero padding shows in a picture, at most."""
+        half = self.kernel // 2
+        encoder = sum(3 * 2**stage for stage in range(self.stages))
+        # A convolution before the doubling reaches twice as far; interpolation adds two pixels.
+        decoder = sum(max(2 * half, half + 2) * 2**stage for stage in range(self.stages))
+        return encoder + decoder + (half if self.tail == 1 else 0)
 
 
 def parse_network(name: str) -> Network:
@@ -69,6 +79,7 @@ class SimulationConfig(Config):
         match_sharpness: Whether the sharper picture of each pair is softened until both have the
             same high-frequency energy: a control, see `npr_keras.simulation.sharpness`.
         photos: The folder the photographs come from; None for the embedded ones.
+        jpeg: Quality of the embedded photographs' JPEG files, 1 to 95; None for lossless ones.
     """
 
     upsampler: str
@@ -81,6 +92,7 @@ class SimulationConfig(Config):
     validation: float = 0.125
     match_sharpness: bool = False
     photos: str | None = None
+    jpeg: int | None = None
 
     def __post_init__(self):
         self._require(self.upsampler in OPERATORS, "upsampler", f"one of {', '.join(OPERATORS)}")
@@ -94,21 +106,42 @@ class SimulationConfig(Config):
         )
         for name in self.networks:
             parse_network(name)
-        for name, least in (("count", len(self.networks)), ("steps", 1), ("seed", 0)):
+        for name, least, most in (("count", 1, 10**6), ("steps", 1, 10**6), ("seed", 0, 2**32 - 1)):
             value = getattr(self, name)
-            self._require(is_int(value) and value >= least, name, f"an integer from {least}")
+            self._require(
+                is_int(value) and least <= value <= most, name, f"an integer from {least} to {most}"
+            )
         self._require(
-            is_int(self.size) and self.size >= 32 and self.size % 8 == 0,
+            is_int(self.size) and 32 <= self.size <= 1024 and self.size % 8 == 0,
             "size",
-            "a multiple of 8, at least 32 (pixels)",
+            "a multiple of 8 from 32 to 1024 (pixels)",
         )
         self._require(
             is_number(self.validation) and 0 <= self.validation < 1,
             "validation",
             "a fraction from 0 to below 1",
         )
+        self._require(
+            self.jpeg is None or (is_int(self.jpeg) and 1 <= self.jpeg <= 95),
+            "jpeg",
+            "None or a quality from 1 to 95",
+        )
+        self._require(
+            self.count - self.validation_count >= len(self.networks),
+            "count",
+            f"large enough for one photograph a network ({len(self.networks)}) beside the "
+            f"{self.validation_count} to validate",
+        )
 
     @property
     def validation_count(self) -> int:
         """How many of the photographs go to val."""
         return round(self.count * self.validation) if self.layout == "source" else 0
+
+    @property
+    def margin(self) -> int:
+        """Pixels around a picture that are made and thrown away, a multiple of 8.
+
+        Padding shows at a network's edges, and a detector would learn to see it.
+        """
+        return 8 * -(-max(parse_network(name).reach for name in self.networks) // 8)

@@ -16,10 +16,10 @@ from PIL import Image
 from npr_keras.atomic import replacing, write_text
 from npr_keras.data.decode import decode
 from npr_keras.data.pipeline import worker_count
-from npr_keras.errors import RunError
-from npr_keras.simulation.generator import CROP, build_autoencoder, train_autoencoder
+from npr_keras.errors import ConfigError, RunError
+from npr_keras.simulation.generator import build_autoencoder, train_autoencoder
 from npr_keras.simulation.photographs import FolderPhotographs, embedded_photograph
-from npr_keras.simulation.plan import SIMULATION_FILE, SimulationConfig
+from npr_keras.simulation.plan import FORMAT, SIMULATION_FILE, SimulationConfig
 from npr_keras.simulation.sharpness import (
     match_sharpness,
     sharpness,
@@ -28,9 +28,8 @@ from npr_keras.simulation.sharpness import (
 from npr_keras.versions import versions
 
 GENERATORS_FILE = "generators.keras"
-MARGIN = 16  # pixels around a picture that are thrown away: padding shows at a generator's edges
 _LEARNT_FROM = 64  # photographs
-_BATCH = 8
+_BATCH_PIXELS = 8 * 256**2
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def simulate(
 
     Every photograph goes through a small generator (`npr_keras.simulation.generator`); the
     photograph is kept as real and what comes out as generated, both PNG. Same settings, backend
-    and machine: the same files, bit for bit, however often the work was interrupted.
+    and machine: on a CPU the same files, bit for bit, however often the work was interrupted.
 
     Args:
         out: The folder; where it holds a part of this simulation, the rest is made.
@@ -74,19 +73,19 @@ def simulate(
         LayoutError: If the folder of photographs holds none that are large enough.
     """
     out = Path(out)
-    report = _begin(out, config)
-    if "networks" in report:
+    photographs = _Photographs(out, config)
+    report = _begin(out, config, photographs.fingerprint)
+    pairs = list(_pairs(out, config))
+    if "networks" in report and all(pair.exists() for pair in pairs):
         return report
     progress = progress or (lambda *_: None)
-    photographs = _Photographs(config)
-    pairs = list(_pairs(out, config))
     generators = _generators(out, config, photographs, pairs, progress)
     figures: dict[str, list[tuple[float, float, float]]] = {name: [] for name in config.networks}
     with ThreadPoolExecutor(worker_count()) as pool:
-        for done, batch in _batches(pairs, config.networks):
+        for done, batch in _batches(pairs, config):
             name = batch[0].network
             generator = keras.Model(generators.input, generators.output[name])
-            for real, fake in _make(batch, generator, photographs, pool, config.match_sharpness):
+            for real, fake in _make(batch, generator, photographs, pool, config):
                 error = np.mean((real.astype(np.float64) - fake) ** 2)
                 figures[name].append((sharpness(real), sharpness(fake), float(error)))
             progress("pictures", done, len(pairs))
@@ -95,65 +94,67 @@ def simulate(
     return report
 
 
-def _begin(out: Path, config: SimulationConfig) -> dict:
+def _begin(out: Path, config: SimulationConfig, photographs: str | None) -> dict:
     """What is known before any work; the stored report where the folder has one."""
-    settings = config.to_dict()
+    settings = {**config.to_dict(), "format": FORMAT, "photographs": photographs}
     if config.photos is not None:
         settings["photos"] = os.path.realpath(config.photos)
     settings = json.loads(json.dumps(settings))  # lists for tuples
     file = out / SIMULATION_FILE
-    if file.exists():
-        try:
-            report = json.loads(file.read_text(encoding="utf-8"))
-            stored = report["settings"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{file} does not describe a simulation: {error!r}") from error
-        changed = [
-            f"  {name}: was {stored.get(name)!r}, now {value!r}"
-            for name, value in settings.items()
-            if stored.get(name) != value
-        ]
-        if changed:
+    if not file.exists():
+        if out.exists() and any(not path.name.startswith(".") for path in out.iterdir()):
             raise RunError(
-                f"{out} holds a simulation with other settings:\n"
-                + "\n".join(changed)
-                + "\nUse the old settings, or another folder."
+                f"{out} is not empty and holds no simulation. Expected a new or an empty folder."
             )
+        out.mkdir(parents=True, exist_ok=True)
+        report = {"settings": settings, "backend": keras.backend.backend(), "versions": versions()}
+        write_text(file, json.dumps(report, indent=2) + "\n")
         return report
-    if out.exists() and any(out.iterdir()):
+    try:
+        report = json.loads(file.read_text(encoding="utf-8"))
+        stored, backend = report["settings"], report["backend"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{file} does not describe a simulation: {error!r}") from error
+    changed = [
+        f"  {name}: was {stored.get(name)!r}, now {value!r}"
+        for name, value in settings.items()
+        if stored.get(name) != value
+    ]
+    if changed:
         raise RunError(
-            f"{out} is not empty and holds no simulation. Expected a new or an empty folder."
+            f"{out} holds a simulation with other settings:\n"
+            + "\n".join(changed)
+            + "\nUse the old settings, or another folder."
         )
-    out.mkdir(parents=True, exist_ok=True)
-    report = {
-        "settings": settings,
-        "backend": keras.backend.backend(),
-        "versions": versions(),
-    }
-    write_text(file, json.dumps(report, indent=2) + "\n")
+    if "networks" not in report and backend != keras.backend.backend():
+        raise RunError(
+            f"{out} holds an unfinished simulation of the {backend} backend, and this is "
+            f"{keras.backend.backend()}: their pictures differ in single grey levels. "
+            f"Finish it with --backend {backend}, or remove the folder."
+        )
     return report
 
 
 def _pairs(out: Path, config: SimulationConfig) -> Iterator[_Pair]:
-    """All pictures that a simulation makes; the networks take turns, in each split."""
+    """All pictures that a simulation makes; the networks take turns."""
     train = config.count - config.validation_count
     for index in range(config.count):
         validation = index >= train
-        turn = index - train if validation else index
-        network = config.networks[turn % len(config.networks)]
+        network = config.networks[index % len(config.networks)]
         split = ("val" if validation else "train",) if config.layout == "source" else ()
         folder = out.joinpath(*split, network)
         name = f"{index:05d}.png"
         yield _Pair(index, network, validation, folder / "0_real" / name, folder / "1_fake" / name)
 
 
-def _batches(pairs: list[_Pair], networks) -> Iterator[tuple[int, list[_Pair]]]:
+def _batches(pairs: list[_Pair], config: SimulationConfig) -> Iterator[tuple[int, list[_Pair]]]:
     """Pairs of one network each, a few at a time, and how many there are up to their end."""
+    size = max(1, _BATCH_PIXELS // config.size**2)
     done = 0
-    for name in networks:
+    for name in config.networks:
         own = [pair for pair in pairs if pair.network == name]
-        for start in range(0, len(own), _BATCH):
-            batch = own[start : start + _BATCH]
+        for start in range(0, len(own), size):
+            batch = own[start : start + size]
             done += len(batch)
             yield done, batch
 
@@ -161,18 +162,28 @@ def _batches(pairs: list[_Pair], networks) -> Iterator[tuple[int, list[_Pair]]]:
 class _Photographs:
     """The photographs of a simulation, with a margin."""
 
-    def __init__(self, config: SimulationConfig):
-        self._seed = config.seed
-        self._size = config.size + 2 * MARGIN
+    def __init__(self, out: Path, config: SimulationConfig):
+        self._config = config
+        self._size = config.size + 2 * config.margin
         self._folder = None
         if config.photos is not None:
+            if out.resolve().is_relative_to(Path(config.photos).resolve()):
+                raise ConfigError(
+                    f"{out} lies in the folder of photographs, {config.photos}: its pictures would "
+                    "be taken for photographs. Choose another folder for them."
+                )
             validation = config.validation if config.layout == "source" else 0.0
             self._folder = FolderPhotographs(config.photos, self._size, config.seed, validation)
 
+    @property
+    def fingerprint(self) -> str | None:
+        """Which photographs the user's folder holds; None for the embedded ones."""
+        return self._folder.fingerprint() if self._folder else None
+
     def take(self, pair: _Pair) -> np.ndarray:
-        """uint8, (size + 2 MARGIN, size + 2 MARGIN, 3)."""
+        """uint8, the picture's sides and the margin around it."""
         if self._folder is None:
-            return embedded_photograph(self._seed, pair.index, self._size)
+            return embedded_photograph(self._config.seed, pair.index, self._size, self._config.jpeg)
         return self._folder.piece(pair.index, pair.validation)
 
     @property
@@ -185,10 +196,13 @@ def _generators(out, config, photographs, pairs, progress) -> keras.Model:
     """The trained generators of a simulation: those in its folder, or new ones."""
     file = out / GENERATORS_FILE
     if file.exists():
-        return keras.saving.load_model(file, compile=False)
+        return _load(file)
     model = build_autoencoder(config.upsampler, config.networks, config.seed)
     examples = [pair for pair in pairs if not pair.validation][:_LEARNT_FROM]
-    learnt_from = np.stack([photographs.take(pair) for pair in examples])
+    learnt_from = []
+    for pair in examples:
+        learnt_from.append(photographs.take(pair))
+        progress("photographs", len(learnt_from), len(examples))
     done = 0
 
     def count(steps):
@@ -196,11 +210,17 @@ def _generators(out, config, photographs, pairs, progress) -> keras.Model:
         done += steps
         progress("generators", done, config.steps)
 
-    train_autoencoder(model, learnt_from, config.steps, config.seed, count)
+    train_autoencoder(model, np.stack(learnt_from), config.steps, config.seed, count)
     with replacing(file) as temporary:
         model.save(temporary, include_optimizer=False)
-    # From the file, like a run that goes on: the same arithmetic either way.
-    return keras.saving.load_model(file, compile=False)
+    return _load(file)
+
+
+def _load(file: Path) -> keras.Model:
+    """From the file in any case: a run that goes on does the same arithmetic."""
+    model = keras.saving.load_model(file, compile=False)
+    model.trainable = False  # torch then keeps nothing for gradients
+    return model
 
 
 def _make(
@@ -208,7 +228,7 @@ def _make(
     generator: keras.Model,
     photographs: _Photographs,
     pool: ThreadPoolExecutor,
-    matched: bool,
+    config: SimulationConfig,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Writes what is missing of a batch; gives each pair's pixels.
 
@@ -219,12 +239,13 @@ def _make(
         return
     inputs = np.stack(list(pool.map(photographs.take, batch)))
     outputs = keras.ops.convert_to_numpy(generator(inputs.astype(np.float32)))
-    inside = (slice(None), slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
+    middle = slice(config.margin, -config.margin)
+    inside = (slice(None), middle, middle)
     pixels = zip(inputs[inside], np.round(np.clip(outputs[inside], 0, 255)), strict=True)
 
     def finish(pair, pixels):
         real, fake = pixels[0], pixels[1].astype(np.uint8)
-        if matched:
+        if config.match_sharpness:
             real, fake = match_sharpness(real, fake)
         _write(pair.real, real)
         _write(pair.fake, fake)
@@ -252,6 +273,3 @@ def _figures(figures: dict[str, list[tuple[float, float, float]]]) -> dict:
         "networks": networks,
         "sharpness_average_precision": sharpness_average_precision(list(real), list(fake)),
     }
-
-
-assert CROP <= 32 + 2 * MARGIN  # the smallest pictures are large enough to learn from

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from npr_keras.config import PROTOCOLS, DetectorConfig, TrainingConfig
+from npr_keras.config import PROTOCOLS, DetectorConfig, Preprocessing, TrainingConfig
 from npr_keras.data.dataset import TrainingImages
 from npr_keras.data.folder import Source, count_labels
 from npr_keras.data.unreadable import Unreadable
@@ -23,8 +23,10 @@ from npr_keras.training.model_card import model_card
 from npr_keras.training.run_folder import RunFolder
 from npr_keras.versions import versions
 
-# How the official code validates (protocol, section 3).
-VALIDATION_PROTOCOL = PROTOCOLS["resize256_centercrop224"]
+
+def validation_protocol(config: TrainingConfig) -> Preprocessing:
+    """How validation images become pixels: as the official code has it, or never resized."""
+    return PROTOCOLS["resize256_centercrop224" if config.resize else "centercrop"]
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ class _EpochKeeper(keras.callbacks.Callback):
         logits = score(
             KerasPredictor(self.model),
             self.val,
-            VALIDATION_PROTOCOL,
+            validation_protocol(self.images.config),
             self.images.unreadable,
             self.images.config.batch_size,
             self.pipeline,

@@ -95,7 +95,7 @@ def test_compress_is_pillows_jpeg(random):
     assert np.array_equal(compress(pixels, 60), np.array(Image.open(file)))
 
 
-def test_photographs_are_sharper_at_the_seen_colour_and_may_be_jpeg(random):
+def test_photographs_repeat_and_may_be_jpeg(random):
     light = random.random((32, 32, 3))
     first = photograph(light, np.random.default_rng(0))
     assert first.shape == (32, 32, 3)

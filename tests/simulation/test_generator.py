@@ -14,7 +14,7 @@ from npr_keras.simulation.generator import (
     train_autoencoder,
 )
 from npr_keras.simulation.photographs import embedded_photograph
-from npr_keras.simulation.plan import OPERATORS, UPSAMPLERS
+from npr_keras.simulation.plan import OPERATORS, UPSAMPLERS, SimulationConfig
 
 pytestmark = pytest.mark.every_backend
 
@@ -62,6 +62,23 @@ def test_operators_are_the_named_ones():
     for kind in UPSAMPLERS:
         others = {"UpSampling2D", "Conv2DTranspose", "SubPixel"} & kinds[kind]
         assert len(others) == 1
+
+
+@pytest.mark.parametrize("upsampler", OPERATORS)
+def test_padding_stays_within_the_margin(upsampler, random):
+    config = SimulationConfig(upsampler, networks=("x2k5t1", "x4k5t1", "x8k3t1"))
+    model = build_autoencoder(upsampler, config.networks, seed=0)
+    margin, more = config.margin, 16
+    large = random.uniform(0, 255, (1, 64 + 2 * (margin + more), 64 + 2 * (margin + more), 3))
+    large = large.astype(np.float32)
+    small = large[:, more:-more, more:-more]
+    outputs = model(large), model(small)
+    for name in config.networks:
+        inner, same = (keras.ops.convert_to_numpy(y[name]) for y in outputs)
+        inner = inner[:, more:-more, more:-more]
+        middle = slice(margin, -margin)
+        assert np.allclose(inner[:, middle, middle], same[:, middle, middle], atol=1e-2), name
+        assert not np.allclose(inner[:, :2], same[:, :2], atol=1e-2)
 
 
 def test_weights_follow_from_the_seed():

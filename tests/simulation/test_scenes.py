@@ -32,13 +32,15 @@ def test_power_law_noise_has_its_exponent(random, exponent):
     assert np.allclose(fields.std((0, 1)), 1, atol=1e-5)
     slopes = [power_slope(fields[..., i]) for i in range(3)]
     assert np.mean(slopes) == pytest.approx(exponent, abs=0.15)
-    assert abs(np.corrcoef(fields[..., 0].ravel(), fields[..., 1].ravel())[0, 1]) < 0.9
+    if exponent < 2:  # beyond that a few low frequencies are nearly all of it
+        assert abs(np.corrcoef(fields[..., 0].ravel(), fields[..., 1].ravel())[0, 1]) < 0.2
 
 
-def test_photographs_have_natural_statistics():
+@pytest.mark.parametrize("size", [128, 304])
+def test_photographs_have_natural_statistics(size):
     # In grey light, as the literature has it: the power falls with about the square of the
     # frequency, and the derivative's tails are far heavier than a Gaussian's, whose kurtosis is 3.
-    pictures = [embedded_photograph(5, i, 128).mean(2) for i in range(40)]
+    pictures = [embedded_photograph(5, i, size).mean(2) for i in range(30)]
     slopes = [power_slope(picture) for picture in pictures]
     assert 1.8 < np.mean(slopes) < 2.6
     tails = [kurtosis(np.diff(picture)) for picture in pictures]
@@ -59,7 +61,7 @@ def test_leaves_cover_each_other_and_their_radii_follow_a_power_law(random):
     )
     inside = areas[areas > 0]
     radii = np.sqrt(inside / np.pi)  # stretched ones count as smaller discs
-    # With a density of r**-3, the share above r falls with r**-2: from 4 to 8, to a quarter.
+    # With a density of r**-3, the share above r falls with r**-2: from 3 to 6, to a quarter.
     ratio = np.mean(radii > 6) / np.mean(radii > 3)
     assert 0.15 < ratio < 0.35
     numbers = dead_leaves(random, 64, 1.0, 0.5, 400)

@@ -11,6 +11,7 @@ from PIL import Image
 from npr_keras.data.decode import decode
 from npr_keras.data.folder import count_labels, find_sets, find_source
 from npr_keras.errors import ConfigError, LayoutError, RunError
+from npr_keras.simulation.photographs import FolderPhotographs
 from npr_keras.simulation.plan import (
     NETWORKS,
     OTHER_NETWORKS,
@@ -102,6 +103,45 @@ def test_the_users_photographs(tmp_path, make_images):
     assert "50 x 50 pixels is too small" in left_out["000.png"]
     assert {"broken.jpg", "cut.png"} <= set(left_out)
     assert simulate(tmp_path / "out", config) == report
+    next((tmp_path / "out").rglob("1_fake/*.png")).unlink()
+    before = digests(tmp_path / "out")
+    assert simulate(tmp_path / "out", config)["networks"] == report["networks"]  # made again
+    assert len(digests(tmp_path / "out")) == 18
+    assert before.items() <= digests(tmp_path / "out").items()
+    make_images(photos / "more", 1, size=95)
+    with pytest.raises(RunError, match="photographs: was"):
+        simulate(tmp_path / "out", config)
+    with pytest.raises(ConfigError, match="lies in the folder of photographs"):
+        simulate(photos / "out", config)
+
+
+def test_training_and_validation_share_no_photograph(tmp_path, make_images):
+    make_images(tmp_path, 5, size=64)
+    photographs = FolderPhotographs(tmp_path, 64, seed=0, validation=0.4)
+    train = {photographs.piece(i).tobytes() for i in range(40)}
+    validation = {photographs.piece(i, validation=True).tobytes() for i in range(40)}
+    assert len(train) == 3  # pieces of their own size: the photographs themselves
+    assert len(validation) == 2
+    assert not train & validation
+    alone = FolderPhotographs(tmp_path, 64, seed=0, validation=0.99)
+    assert len({alone.piece(i).tobytes() for i in range(9)}) == 1
+    # Four networks that take turns see all of three photographs, or four.
+    four = FolderPhotographs(tmp_path, 64, seed=0, validation=0.2)
+    assert len({four.piece(i).tobytes() for i in range(0, 32, 4)}) == 4
+
+
+def test_unfinished_work_of_another_backend_is_not_gone_on_with(tmp_path):
+    config = SimulationConfig("nearest", **SMALL)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(tmp_path / "s", config, interrupt)
+    file = tmp_path / "s" / SIMULATION_FILE
+    file.write_text(file.read_text().replace('"backend": "', '"backend": "other_'))
+    with pytest.raises(RunError, match="unfinished simulation of the other_"):
+        simulate(tmp_path / "s", config)
 
 
 def test_photographs_that_cannot_be_used(tmp_path, make_images):
@@ -109,7 +149,7 @@ def test_photographs_that_cannot_be_used(tmp_path, make_images):
         simulate(tmp_path / "a", SimulationConfig("nearest", photos="/no/photos", **SMALL))
     make_images(tmp_path / "tiny", 2, size=40)
     config = SimulationConfig("nearest", photos=str(tmp_path / "tiny"), **SMALL)
-    with pytest.raises(LayoutError, match=r"at least 64 x 64 .* 40 x 40 pixels is too small"):
+    with pytest.raises(LayoutError, match=r"at least 80 x 80 .* 40 x 40 pixels is too small"):
         simulate(tmp_path / "b", config)
 
 
@@ -132,8 +172,14 @@ def test_folders_that_hold_something_else(tmp_path):
     ("settings", "message"),
     [
         ({"upsampler": "bicubic"}, "`upsampler` must be one of nearest"),
-        ({"count": 1}, "`count` must be an integer from 4"),
+        ({"count": 0}, "`count` must be an integer from 1"),
+        (
+            {"count": 4, "validation": 0.9},
+            "`count` must be large enough for one photograph a network",
+        ),
         ({"size": 60}, "`size` must be a multiple of 8"),
+        ({"size": 2048}, "`size` must be a multiple of 8 from 32 to 1024"),
+        ({"jpeg": 100}, "`jpeg` must be None or a quality"),
         ({"networks": ()}, "`networks` must be different names"),
         ({"networks": ("x3k3t0",)}, "written like x4k3t1.*Received: 'x3k3t0'"),
         ({"layout": "tree"}, "`layout` must be one of source, set"),
