@@ -16,6 +16,7 @@ COMMANDS = {
     "data": "data",
     "train": "train",
     "eval": "evaluate",
+    "suites": "suites",
     "predict": "predict",
     "convert": "convert",
     "info": "info",

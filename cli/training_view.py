@@ -80,7 +80,7 @@ def _default_name(options) -> str:
 
 
 def _opening(source, config, backend, out) -> str:
-    from npr_keras.data.folder import count_labels
+    from npr_keras.data.records import count_labels
 
     real, fake = count_labels(source.train)
     val = " + ".join(f"{n:,}" for n in count_labels(source.val)) if source.val else "none"

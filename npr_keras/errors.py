@@ -4,6 +4,7 @@
     ├── ConfigError               an argument or a setting has a value it cannot have (also a ValueError)
     ├── DataError                 something is wrong with a folder of images
     │   ├── LayoutError           no 0_real/1_fake (or nature/ai) where they were expected
+    │   ├── MissingSetError       a suite is not on disk as a whole
     │   ├── UnknownClassError     a class was asked for that the source does not hold
     │   └── TooManyUnreadableError  more images were unreadable than the caller allows
     ├── UnreadableImageError      one image could not be decoded
@@ -31,6 +32,10 @@ class DataError(NPRKerasError):
 
 class LayoutError(DataError):
     """A folder does not hold real and fake images in a layout that is known."""
+
+
+class MissingSetError(DataError):
+    """A suite is not on disk as a whole."""
 
 
 class UnknownClassError(DataError):

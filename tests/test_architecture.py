@@ -15,7 +15,7 @@ LEVELS = [
     ["npr_keras.predict", "npr_keras.explain", "npr_keras.simulation"],
     ["npr_keras.models", "npr_keras.evaluation"],
     ["npr_keras.layers", "npr_keras.data"],
-    ["npr_keras.config", "npr_keras.versions", "npr_keras.atomic"],
+    ["npr_keras.config", "npr_keras.versions", "npr_keras.atomic", "npr_keras.cache"],
     ["npr_keras.errors"],
 ]
 LEVEL = {package: depth for depth, packages in enumerate(LEVELS) for package in packages}

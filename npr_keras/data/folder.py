@@ -6,77 +6,17 @@ Known layouts, all found by the same walk: a folder that holds `0_real` and `1_f
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from npr_keras.data.records import FAKE, REAL, ImageSet, Record, Source, count_labels
 from npr_keras.errors import DataError, LayoutError, UnknownClassError
 
-REAL, FAKE = 0, 1
 LABEL_FOLDERS = {"0_real": REAL, "1_fake": FAKE, "nature": REAL, "ai": FAKE}
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 EXPECTED = "folders named 0_real and 1_fake (or nature and ai), at any depth, with images in them"
-
-
-@dataclass(frozen=True)
-class Record:
-    """One labelled image.
-
-    Attributes:
-        path: Where the file is.
-        label: 0 real, 1 generated.
-        class_name: The folder above the label's, relative to the set; "" where there is none.
-    """
-
-    path: str
-    label: int
-    class_name: str = ""
-
-
-@dataclass(frozen=True)
-class ImageSet:
-    """What is judged together: a sub-testset, its classes pooled.
-
-    Attributes:
-        name: Its folder, relative to what was asked for.
-        records: Its images, sorted by path.
-    """
-
-    name: str
-    records: tuple[Record, ...]
-
-
-@dataclass(frozen=True)
-class Source:
-    """Images to train on.
-
-    Attributes:
-        root: The folder.
-        classes: Names of the classes in use, sorted; `("",)` where the source has none.
-        train, val: Records, sorted by path; `val` may be empty.
-    """
-
-    root: str
-    classes: tuple[str, ...]
-    train: tuple[Record, ...]
-    val: tuple[Record, ...]
-
-    def fingerprint(self) -> str:
-        """SHA-256 over the relative paths and labels: the same list, the same order of training."""
-        digest = hashlib.sha256()
-        for record in self.train:
-            relative = Path(record.path).relative_to(self.root).as_posix()
-            digest.update(f"{record.label} {relative}\n".encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()
-
-
-def count_labels(records: Iterable[Record]) -> tuple[int, int]:
-    """Numbers of real and of generated images."""
-    labels = [record.label for record in records]
-    return labels.count(REAL), labels.count(FAKE)
 
 
 def find_source(root: str | os.PathLike, classes: Sequence[str] = ()) -> Source:

@@ -10,8 +10,8 @@ import numpy as np
 
 from npr_keras.config import Preprocessing
 from npr_keras.data.decode import load
-from npr_keras.data.folder import Record
 from npr_keras.data.pipeline import choose_pipeline, import_tensorflow, worker_count
+from npr_keras.data.records import Record
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import UnreadableImageError
 

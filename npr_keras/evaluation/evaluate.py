@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Protocol
@@ -9,10 +10,11 @@ from typing import Protocol
 import numpy as np
 
 from npr_keras.config import Preprocessing
-from npr_keras.data.folder import ImageSet, Record
+from npr_keras.data.records import ImageSet, Record
 from npr_keras.data.stream import stream_pixels
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import CheckpointError
+from npr_keras.evaluation.kept import KeptScores
 from npr_keras.evaluation.metrics import Metrics, compute_metrics
 
 
@@ -29,6 +31,8 @@ class SetResult:
 
     Attributes:
         name: The set's.
+        suite: The title of its suite, if any.
+        protocol: The name of how its files became pixels.
         records: Its images.
         logits: float32 (n,), one for each record, NaN where it could not be read.
         metrics: Over the images that could be read.
@@ -40,6 +44,8 @@ class SetResult:
     logits: np.ndarray = field(repr=False)
     metrics: Metrics
     unreadable: dict[str, str]
+    suite: str = ""
+    protocol: str = ""
 
 
 def score(
@@ -50,6 +56,7 @@ def score(
     batch_size: int = 32,
     pipeline: str = "auto",
     progress: Callable[[int], None] | None = None,
+    kept: KeptScores | None = None,
 ) -> np.ndarray:
     """Scores images.
 
@@ -61,6 +68,7 @@ def score(
         batch_size: At most so many images at once, all of one size.
         pipeline: See `npr_keras.data.pipeline.PIPELINES`.
         progress: Called with the number of images done since the last call.
+        kept: Where scores are kept while this goes on, and found where it was broken off.
 
     Returns:
         float32 logits, (n,), in the order of `records`; NaN for unreadable images.
@@ -69,9 +77,13 @@ def score(
         CheckpointError: If the predictor itself gives NaN.
         TooManyUnreadableError: Beyond the limit that `unreadable` was made with.
     """
-    logits = np.full(len(records), np.nan, np.float32)
-    images = stream_pixels(records, protocol, unreadable, pipeline)
-    for indices, pixels in batches_by_size(images, batch_size):
+    logits = kept.read() if kept else np.full(len(records), np.nan, np.float32)
+    left = np.flatnonzero(np.isnan(logits))
+    if progress and len(left) < len(records):
+        progress(len(records) - len(left))
+    images = stream_pixels([records[i] for i in left], protocol, unreadable, pipeline)
+    for positions, pixels in batches_by_size(images, batch_size):
+        indices = left[positions]
         logits[indices] = predictor.predict(pixels)
         if np.isnan(logits[indices]).any():
             raise CheckpointError(
@@ -79,6 +91,8 @@ def score(
                 f"first for {records[indices[int(np.isnan(logits[indices]).argmax())]].path}. "
                 "Its weights are broken; a training that diverged leaves such weights."
             )
+        if kept:
+            kept.append(indices, logits[indices])
         if progress:
             progress(len(indices))
     return logits
@@ -128,16 +142,19 @@ def evaluate(
     pipeline: str = "auto",
     max_unreadable: float = 0.01,
     progress: Callable[[str, int], None] | None = None,
+    keep: str | os.PathLike | None = None,
 ) -> list[SetResult]:
     """Judges a predictor on sets of labelled images.
 
     Args:
         predictor: What scores the images.
         sets: What to judge it on, see `npr_keras.data.folder.find_sets`.
-        protocol: How files become pixels.
+        protocol: How files become pixels, in sets that do not say so themselves.
         batch_size, pipeline: As for `score`.
         max_unreadable: Fraction of all images that may be unreadable.
         progress: Called with the set's name and the number of images done since the last call.
+        keep: A folder where scores are kept until all is done, so that a killed evaluation goes on
+            when it is started again. Needs a predictor with an `identity`.
 
     Returns:
         One result for each set, in order.
@@ -146,23 +163,40 @@ def evaluate(
         TooManyUnreadableError: Beyond the limit, or where a set has no readable image at all.
     """
     unreadable = Unreadable(sum(len(s.records) for s in sets), max_unreadable)
-    results = []
+    identity = getattr(predictor, "identity", None)
+    results, keepers = [], []
     for image_set in sets:
+        own = image_set.protocol or protocol
+        kept = KeptScores(keep, identity, image_set.records, own) if keep and identity else None
+        keepers.append(kept)
         logits = score(
             predictor,
             image_set.records,
-            protocol,
+            own,
             unreadable,
             batch_size,
             pipeline,
             (lambda done, name=image_set.name: progress(name, done)) if progress else None,
+            kept,
         )
         if np.isnan(logits).all():
             unreadable.nothing_left(f"the set {image_set.name}")
         paths = {record.path for record in image_set.records}
         reasons = {p: reason for p, reason in unreadable.reasons.items() if p in paths}
         metrics = metrics_of(image_set.records, logits)
-        results.append(SetResult(image_set.name, image_set.records, logits, metrics, reasons))
+        results.append(
+            SetResult(
+                image_set.name,
+                image_set.records,
+                logits,
+                metrics,
+                reasons,
+                image_set.suite,
+                own.name,
+            )
+        )
+    for kept in filter(None, keepers):
+        kept.remove()
     return results
 
 

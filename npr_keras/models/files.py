@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zipfile
 
@@ -32,6 +33,17 @@ def save_detector(detector: Detector, path: str | os.PathLike, optimizer: bool =
         detector.save(temporary)
 
 
+def file_digest(path: str | os.PathLike) -> str:
+    """SHA-256 of a `.keras` file, or of the one in a folder."""
+    with open(_model_file(path), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _model_file(path) -> str:
+    path = os.fspath(path)
+    return os.path.join(path, MODEL_FILE) if os.path.isdir(path) else path
+
+
 def load_detector(path: str | os.PathLike, compile: bool = False) -> Detector:
     """Reads a detector that any backend saved.
 
@@ -42,9 +54,7 @@ def load_detector(path: str | os.PathLike, compile: bool = False) -> Detector:
     Raises:
         CheckpointError: If there is no such file, it is broken, or holds another kind of model.
     """
-    path = os.fspath(path)
-    if os.path.isdir(path):
-        path = os.path.join(path, MODEL_FILE)
+    path = _model_file(path)
     if not os.path.isfile(path):
         raise CheckpointError(
             f"No model at {path}. Expected a .keras file, or a folder with {MODEL_FILE} in it."

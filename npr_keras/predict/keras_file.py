@@ -8,6 +8,7 @@ import numpy as np
 
 from npr_keras.config import Preprocessing
 from npr_keras.models import Detector, load_detector
+from npr_keras.models.files import file_digest
 
 
 class KerasPredictor:
@@ -16,6 +17,9 @@ class KerasPredictor:
     Args:
         detector: A `Detector`, or the path of a `.keras` file or of a folder that holds one.
 
+    Attributes:
+        identity: SHA-256 of the file; None for a detector that was passed as such.
+
     Example:
         >>> predictor = KerasPredictor("saved_models/npr")
         >>> predictor.predict(images)
@@ -23,8 +27,10 @@ class KerasPredictor:
     """
 
     def __init__(self, detector: Detector | str | os.PathLike):
+        self.identity: str | None = None
         if not isinstance(detector, Detector):
-            detector = load_detector(detector)
+            path, detector = detector, load_detector(detector)
+            self.identity = file_digest(path)
         self.detector = detector
 
     @property

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from npr_keras.cache import cache_folder
 from npr_keras.errors import ConfigError
 from npr_keras.simulation.plan import (
     FORMAT,
@@ -29,13 +29,6 @@ SIMULATED: dict[str, dict[str, SimulationConfig]] = {
         for upsampler in UPSAMPLERS
     },
 }
-
-
-def cache_folder() -> Path:
-    """Where things are kept that can be made again: NPR_CACHE, or the system's place for caches."""
-    import platformdirs
-
-    return Path(os.environ.get("NPR_CACHE") or platformdirs.user_cache_dir("npr-keras"))
 
 
 def simulated_folder(part: str) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 
 from npr_keras.config import PROTOCOLS, DetectorConfig, Preprocessing, TrainingConfig
 from npr_keras.data.dataset import TrainingImages
-from npr_keras.data.folder import Source, count_labels
+from npr_keras.data.records import Source, count_labels
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import NPRKerasError, RunError
 from npr_keras.evaluation.evaluate import metrics_of, score

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from npr_keras.data.folder import count_labels, find_sets, find_source, list_images
+from npr_keras.data.folder import find_sets, find_source, list_images
+from npr_keras.data.records import count_labels
 from npr_keras.data.sources import locate_source
 from npr_keras.errors import DataError, LayoutError, UnknownClassError
 

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from npr_keras.data.decode import decode
-from npr_keras.data.folder import count_labels, find_sets, find_source
+from npr_keras.data.folder import find_sets, find_source
+from npr_keras.data.records import count_labels
 from npr_keras.errors import ConfigError, LayoutError, RunError
 from npr_keras.simulation.photographs import FolderPhotographs
 from npr_keras.simulation.plan import (

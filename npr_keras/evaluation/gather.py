@@ -1,0 +1,101 @@
+"""Suites on disk to what is judged: one set of records for each sub-testset."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from npr_keras.config import PROTOCOLS
+from npr_keras.data.folder import find_sets
+from npr_keras.data.records import ImageSet
+from npr_keras.errors import LayoutError, MissingSetError
+from npr_keras.evaluation.suites import Located, SubTestset
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What there is to judge.
+
+    Attributes:
+        sets: The sub-testsets, in the suites' order, each with its suite and protocol.
+        missing: What the suites hold and the disk does not: "suite/folder" or "suite/folder/class".
+        ignored: Folders that are beside the suites' own: "suite/folder" or "suite/folder/class".
+    """
+
+    sets: list[ImageSet]
+    missing: list[str]
+    ignored: list[str]
+
+
+def gather(located: Sequence[Located], allow_missing: bool = False) -> Gathered:
+    """Lists the images of suites; the table of suites decides which folders count.
+
+    Args:
+        located: See `npr_keras.evaluation.suites.locate`.
+        allow_missing: Take what is there. A sub-testset without one of its classes is left out: its
+            figures would be others.
+
+    Raises:
+        MissingSetError: If anything is missing and that is not allowed, or nothing is there.
+    """
+    gathered = Gathered([], [], [])
+    for one in located:
+        title = one.suite.title
+        gathered.ignored.extend(f"{title}/{name}" for name in one.extra)
+        for sub in one.suite.sets:
+            folder = one.found.get(sub.folder)
+            found = _records(sub, folder, gathered) if folder else None
+            if folder is None:
+                gathered.missing.append(f"{title}/{sub.folder}")
+            if found:
+                gathered.sets.append(found)
+    if gathered.missing and (not allow_missing or not gathered.sets):
+        raise MissingSetError(_complaint(located, gathered))
+    return gathered
+
+
+def _records(sub: SubTestset, folder: Path, gathered: Gathered) -> ImageSet | None:
+    """The images of one sub-testset; None, and a note, where it is not whole."""
+    name = f"{sub.suite}/{sub.folder}"
+    parts = [(folder, "")]
+    if sub.classes:
+        children = {p.name.lower(): p for p in sorted(folder.iterdir()) if p.is_dir()}
+        parts = [(children.get(c.lower()), c) for c in sub.classes]
+        own = {c.lower() for c in sub.classes}
+        gathered.ignored.extend(
+            f"{name}/{path.name}" for key, path in children.items() if key not in own
+        )
+    records = []
+    for path, class_name in parts:
+        try:
+            (found,), _ = find_sets(path, pool=True) if path else ([None], [])
+        except LayoutError:
+            found = None
+        if found is None:
+            gathered.missing.append(f"{name}/{class_name}".rstrip("/"))
+            continue
+        records += [
+            dataclasses.replace(r, class_name=class_name or r.class_name) for r in found.records
+        ]
+    if any(entry.startswith(f"{name}/") or entry == name for entry in gathered.missing):
+        return None
+    return ImageSet(sub.folder, tuple(records), sub.suite, PROTOCOLS[sub.protocol])
+
+
+def _complaint(located: Sequence[Located], gathered: Gathered) -> str:
+    shown = "\n".join(f"  {name}" for name in gathered.missing[:12])
+    more = f"\n  and {len(gathered.missing) - 12} more" if len(gathered.missing) > 12 else ""
+    total = sum(len(one.suite.sets) for one in located)
+    places = "\n".join(
+        f"  {one.suite.title}: {one.suite.origin}"
+        for one in located
+        if one.missing and one.suite.origin
+    )
+    where = f"\nWhere they can be had:\n{places}" if places else ""
+    return (
+        f"{len(gathered.sets)} of {total} sub-testsets are there whole. Missing, or without labelled "
+        f"images:\n{shown}{more}{where}\n"
+        "Judge what is there by --allow-missing; every mean then says over how many it is."
+    )
