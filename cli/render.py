@@ -3,96 +3,10 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
-import json
 import math
 
-import click
-
 from npr_keras_cli.console import stdout
-
-# Figure -> the head of its column.
-COLUMNS = {
-    "accuracy": "acc",
-    "average_precision": "AP",
-    "real_accuracy": "real acc",
-    "fake_accuracy": "fake acc",
-    "balanced_accuracy": "bal acc",
-    "auc": "AUC",
-}
-
-
-def show_evaluation(results, described: dict, form: str | None) -> None:
-    """Prints an evaluation: a table, or JSON, or CSV.
-
-    Args:
-        results: List of `SetResult`.
-        described: What was evaluated: model, data, protocol, backend.
-        form: None, `"json"` or `"csv"`.
-    """
-    from npr_keras.evaluation.evaluate import mean_over_sets, pooled
-
-    mean, everything = mean_over_sets(results), dataclasses.asdict(pooled(results))
-    rows = [{"set": r.name, **dataclasses.asdict(r.metrics)} for r in results]
-    classes = [sorted({record.class_name for record in r.records}) for r in results]
-    if form == "json":
-        from npr_keras.versions import versions
-
-        sets = [
-            {**row, "classes": names, "unreadable": r.unreadable}
-            for row, names, r in zip(rows, classes, results, strict=True)
-        ]
-        report = {**described, "sets": sets, "mean": mean, "pooled": everything}
-        report["versions"] = versions()
-        click.echo(json.dumps(without_nan(report), indent=2))
-    elif form == "csv":
-        click.echo(
-            _csv([*rows, {"set": "(mean)", **mean}, {"set": "(pooled)", **everything}]), nl=False
-        )
-    else:
-        for row, names in zip(rows, classes, strict=True):
-            if len(names) > 1:  # say what was pooled
-                row["set"] += f" ({len(names)} classes)"
-        _evaluation_table(rows, mean, everything, described)
-
-
-def _evaluation_table(rows, mean, everything, described):
-    from rich import box
-    from rich.table import Table
-
-    # No padding: the columns' separators are blanks, and 80 columns have to do.
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        pad_edge=False,
-        show_edge=False,
-        header_style="bold",
-    )
-    table.add_column("set", overflow="fold")
-    table.add_column("real", justify="right")
-    table.add_column("fake", justify="right")
-    for head in COLUMNS.values():
-        table.add_column(head, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(*_cells(row))
-    if len(rows) > 1:
-        table.add_section()
-        table.add_row(*_cells({"set": f"mean of {len(rows)} sets", **mean}), style="bold")
-        table.add_row(*_cells({"set": "all images pooled", **everything}))
-    stdout().print(table)
-    protocol = described["protocol"]
-    stdout().print(f"\nPer cent. Accuracy at probability 0.5; pixels: {protocol}.", style="dim")
-    if any(math.isnan(row["average_precision"]) for row in rows):
-        stdout().print("– undefined: needs both real and generated images.", style="dim")
-
-
-def _cells(row):
-    from rich.text import Text
-
-    counts = [f"{row[name]:,}" if name in row else "" for name in ("real", "fake")]
-    figures = ["–" if math.isnan(row[name]) else f"{100 * row[name]:.1f}" for name in COLUMNS]
-    return [Text(row["set"]), *counts, *figures]  # Text: a name is not markup
 
 
 def show_predictions(rows, protocol: str) -> int:
@@ -163,6 +77,7 @@ def write_scores(results, path) -> None:
                 {
                     "path": record.path,
                     "label": record.label,
+                    "suite": result.suite,
                     "set": result.name,
                     "class": record.class_name,
                     "logit": logit,
@@ -170,7 +85,7 @@ def write_scores(results, path) -> None:
                     "error": result.unreadable.get(record.path, ""),
                 }
             )
-    write_text(path, _csv(rows))
+    write_text(path, csv_text(rows))
 
 
 def _probability(logit: float) -> float:
@@ -178,9 +93,10 @@ def _probability(logit: float) -> float:
     return 1 / (1 + math.exp(min(-logit, 700))) if not math.isnan(logit) else logit
 
 
-def _csv(rows) -> str:
+def csv_text(rows) -> str:
+    """Rows of the first one's keys; NaN, and what a row lacks, is an empty cell."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[-1]), lineterminator="\n")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({k: "" if _is_nan(v) else v for k, v in row.items()})

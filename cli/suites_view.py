@@ -4,7 +4,37 @@ from __future__ import annotations
 
 import os
 
-from npr_keras_cli.console import stdout
+from npr_keras.errors import LayoutError
+from npr_keras_cli.console import stdout, warn
+
+
+def judged_sets(data, pool: bool) -> list:
+    """The sets in a folder of the user's; says what is left out."""
+    from npr_keras.data.folder import find_sets
+
+    sets, ignored = find_sets(data, pool)
+    if ignored:
+        warn(f"left out, being for training or validation: {', '.join(ignored)}")
+    return sets
+
+
+def suite_sets(name: str, data_root: str | None, allow_missing: bool) -> list:
+    """The sub-testsets of a suite; says what is ignored, and what is missing where that is allowed."""
+    from npr_keras.evaluation.gather import gather
+    from npr_keras.evaluation.suites import get_suites, locate
+
+    suites = get_suites(name)
+    if data_root is None:
+        raise LayoutError(
+            f"The suite {name} is looked for under a data root, and none is set. "
+            "Give --data-root DIR or set NPR_DATA. Where it can be had: npr-keras suites."
+        )
+    gathered = gather(locate(suites, data_root), allow_missing)
+    if gathered.ignored:
+        warn(f"not part of the suite, and ignored: {', '.join(gathered.ignored)}")
+    if gathered.missing:
+        warn(f"missing, so the means are over fewer sets: {', '.join(gathered.missing)}")
+    return gathered.sets
 
 
 def describe(suite, located) -> dict:
@@ -41,14 +71,15 @@ def show_suites(described: list[dict]) -> None:
     """A line for each suite, and what is missing."""
     print_line = stdout().print
     on_disk = "missing" in described[0]
-    print_line(f"{'suite':21}{'sets':>4}  {'on disk' if on_disk else '':9}", style="bold")
+    print_line(f"{'suite':21}{'sets':>4}{'  on disk' if on_disk else ''}", style="bold")
     for one in described:
         count = len(one["sets"])
-        there = f"{count - len(one['missing'])} of {count}" if on_disk else ""
-        _print(f"{one['suite']:21}{count:>4}  {there:9}")
+        there = f"  {count - len(one['missing'])} of {count}" if on_disk else ""
+        _print(f"{one['suite']:21}{count:>4}{there}")
     total = sum(len(one["sets"]) for one in described)
-    there = f"{total - sum(len(one['missing']) for one in described)} of {total}" if on_disk else ""
-    print_line(f"{'all28':21}{total:>4}  {there:9}", style="bold")
+    found = total - sum(len(one["missing"]) for one in described) if on_disk else 0
+    there = f"  {found} of {total}" if on_disk else ""
+    print_line(f"{'all28':21}{total:>4}{there}", style="bold")
     for one in described if on_disk else ():
         if one["missing"] and one["root"]:
             _print(f"\n{one['suite']}: missing in {one['root']}: {', '.join(one['missing'])}")
