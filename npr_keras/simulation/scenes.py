@@ -90,7 +90,7 @@ def scene(random: np.random.Generator, size: int) -> np.ndarray:
     Returns:
         float32 RGB, (size, size, 3), from 0 to 1, proportional to light.
     """
-    leaves = int(random.integers(200, 2000) * max(1, size / 288) ** 2)
+    leaves = int(random.integers(200, 2000) * max(1, size / 288))
     numbers = dead_leaves(random, size, random.uniform(1, 5), random.uniform(0.2, 0.7), leaves)
     # A few colours, each thing near one of them; brightness is log-normal, as reflectances are.
     palette = random.dirichlet((9, 9, 9), 5) * 3
