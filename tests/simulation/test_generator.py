@@ -16,14 +16,14 @@ from npr_keras.simulation.generator import (
 from npr_keras.simulation.photographs import embedded_photograph
 from npr_keras.simulation.plan import OPERATORS, UPSAMPLERS, SimulationConfig
 
-pytestmark = pytest.mark.every_backend
 
-
+@pytest.mark.every_backend
 def test_subpixel_layer(tmp_path):
     model, x = check_layer(SubPixel, {}, (2, 6, 6, 4), (2, 12, 12, 1))
     check_saving(model, x, tmp_path / "model.keras")
 
 
+@pytest.mark.every_backend
 def test_subpixel_moves_channels_to_pixels(random):
     x = random.random((2, 3, 5, 8)).astype(np.float32)
     y = keras.ops.convert_to_numpy(SubPixel()(x))
@@ -34,6 +34,7 @@ def test_subpixel_moves_channels_to_pixels(random):
             assert np.array_equal(y[:, row::2, column::2], x[..., channels])
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("upsampler", OPERATORS)
 def test_pictures_have_the_photographs_size(upsampler, random):
     model = build_autoencoder(upsampler, ("x2k3t0", "x4k5t1", "x8k2t2"), seed=1)
@@ -89,6 +90,7 @@ def test_weights_follow_from_the_seed():
     assert not all(map(np.array_equal, first, other))
 
 
+@pytest.mark.every_backend
 def test_local_energy_is_the_laplacians(random):
     pixels = random.random((1, 18, 26, 2)).astype(np.float32)
     energy = keras.ops.convert_to_numpy(local_energy(keras.ops.convert_to_tensor(pixels)))
@@ -112,6 +114,7 @@ def test_loss_asks_for_content_and_for_sharpness():
     assert turned > 0.02
 
 
+@pytest.mark.every_backend
 def test_training_brings_photographs_back():
     photographs = np.stack([embedded_photograph(4, i, 96) for i in range(8)])
     model = build_autoencoder("nearest", ("x2k3t1",), seed=0)
