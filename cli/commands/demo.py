@@ -112,8 +112,8 @@ def _folded(arguments: tuple[str, ...]) -> str:
 
 
 def _two_pictures() -> tuple[str, str]:
-    """A photograph of the suite and its copy from a generator, up-sampled by sub-pixels."""
+    """A photograph of the suite and its copy from a generator that interpolates."""
     from npr_keras.simulation.named import simulated_folder
 
-    real = min((simulated_folder("suite") / "subpixel").glob("x*/0_real/[0-9]*.png"))
+    real = min((simulated_folder("suite") / "bilinear").glob("x*/0_real/[0-9]*.png"))
     return str(real), str(real.parent.parent / "1_fake" / real.name)

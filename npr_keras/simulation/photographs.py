@@ -21,6 +21,7 @@ from npr_keras.simulation.camera import photograph
 from npr_keras.simulation.scenes import scene
 
 _SAMPLE_SHARE = 0.1
+_NATIVE_SHARE = 0.1
 _SAMPLE_SIDE = 427  # the shorter one of scikit-learn's photographs
 
 
@@ -39,9 +40,9 @@ def embedded_photograph(seed: int, index: int, size: int, jpeg: int | None = Non
     if random.random() < _SAMPLE_SHARE and size <= _SAMPLE_SIDE:
         pixels = _samples()[random.integers(2)]
         return _piece(pixels[:, ::-1] if random.random() < 0.5 else pixels, random, size)
-    # Half of the pictures stay as the camera made them. The others are shrunk, as most pictures
-    # have been by the time that anyone sees them.
-    shrink = 1.0 if random.random() < 0.5 else random.uniform(1, 2)
+    # Pictures of this size have been shrunk by the time that anyone sees them; a few are pieces
+    # of what the camera made, with the traces of its mosaic.
+    shrink = 1.0 if random.random() < _NATIVE_SHARE else random.uniform(1.2, 2.2)
     side = 2 * int(np.ceil(size * shrink / 2))
     return _shrink(photograph(scene(random, side), random, jpeg), size)
 

@@ -29,7 +29,7 @@ def small_simulation(monkeypatch, tmp_path):
             "source": {".": SimulationConfig("nearest", count=8, validation=0.25, **SMALL)},
             "suite": {
                 name: SimulationConfig(name, count=2, seed=2, layout="set", **SMALL)
-                for name in ("nearest", "subpixel")
+                for name in ("nearest", "bilinear")
             },
         },
     )
@@ -52,7 +52,7 @@ def test_demo_does_what_its_commands_say(small_simulation, tmp_path, monkeypatch
     assert re.search(
         r"Done in \d+:\d\d\. The detector is saved_models/demo-7/model\.keras", done.stderr
     )
-    assert re.search(r"^subpixel \(2 classes\) +2 +2 ", done.stdout, re.M)
+    assert re.search(r"^bilinear \(2 classes\) +2 +2 ", done.stdout, re.M)
     assert re.search(r"^mean of 2 sets", done.stdout, re.M)
     assert len(re.findall(r"^ +\d\.\d{4} +(?:real|generated) ", done.stdout, re.M)) == 2
 
