@@ -41,10 +41,16 @@ def show_evaluation(results, described: dict, form: str | None) -> None:
     }
     mean, everything = mean_over_sets(results), dataclasses.asdict(pooled(results))
     if form == "json":
+        from npr_keras.evaluation.evaluate import intervals_of
         from npr_keras.versions import versions
 
         sets = [
-            {**row, "classes": names, "unreadable": r.unreadable}
+            {
+                **row,
+                "intervals": intervals_of(r),
+                "classes": names,
+                "unreadable": r.unreadable,
+            }
             for row, names, r in zip(rows, classes, results, strict=True)
         ]
         suites = {title: values for title, values in means.items() if title}

@@ -107,7 +107,7 @@ def without_nan(value):
     """NaN is not JSON: null in its place."""
     if isinstance(value, dict):
         return {k: without_nan(v) for k, v in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [without_nan(v) for v in value]
     return None if _is_nan(value) else value
 

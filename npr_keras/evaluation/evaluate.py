@@ -14,6 +14,7 @@ from npr_keras.data.records import ImageSet, Record
 from npr_keras.data.stream import stream_pixels
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import CheckpointError
+from npr_keras.evaluation.intervals import bootstrap_intervals
 from npr_keras.evaluation.kept import KeptScores
 from npr_keras.evaluation.metrics import Metrics, compute_metrics
 
@@ -198,6 +199,13 @@ def evaluate(
     for kept in filter(None, keepers):
         kept.remove()
     return results
+
+
+def intervals_of(result: SetResult) -> dict[str, tuple[float, float]]:
+    """95 % bootstrap intervals of a set's accuracy and AP, see `bootstrap_intervals`."""
+    labels = np.array([record.label for record in result.records])
+    scored = ~np.isnan(result.logits)
+    return bootstrap_intervals(labels[scored], result.logits[scored])
 
 
 def metrics_of(records: Sequence[Record], logits: np.ndarray) -> Metrics:

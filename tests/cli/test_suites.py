@@ -52,6 +52,8 @@ def test_all28_beside_the_paper(tree, model, tmp_path):
         assert entry["average_precision"] == pytest.approx(average_precision_score(labels, logits))
         right = [(z > 0) == (y == 1) for y, z in zip(labels, logits, strict=True)]
         assert entry["accuracy"] == pytest.approx(sum(right) / len(right))
+        low, high = entry["intervals"]["accuracy"]
+        assert 0 <= low <= entry["accuracy"] <= high <= 1
     # Each with its own protocol: GANGen-Detection is not resized.
     assert {s["protocol"] for s in report["sets"] if s["suite"] == "GANGen-Detection"} == {"native"}
     from npr_keras.config import PROTOCOLS
