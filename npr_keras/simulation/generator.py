@@ -154,7 +154,7 @@ def train_autoencoder(
 
     Args:
         model: See `build_autoencoder`.
-        photographs: uint8, (n, H, W, 3), H and W at least 64.
+        photographs: uint8, (n, H, W, 3); crops are 64 pixels wide, or as wide as these.
         steps: Batches of 4 crops.
         seed: Of the crops.
         progress: Called with the number of steps done since the last call.
@@ -189,9 +189,10 @@ class _Crops(keras.utils.PyDataset):
     def __getitem__(self, index):
         random = np.random.default_rng([self.seed, 1, index])
         count, height, width, _ = self.photographs.shape
-        crops = np.empty((BATCH, CROP, CROP, 3), np.float32)
+        side = min(CROP, height, width)
+        crops = np.empty((BATCH, side, side, 3), np.float32)
         for crop in crops:
-            top, left = random.integers(0, (height - CROP + 1, width - CROP + 1))
+            top, left = random.integers(0, (height - side + 1, width - side + 1))
             photograph = self.photographs[random.integers(count)]
-            crop[:] = photograph[top : top + CROP, left : left + CROP]
+            crop[:] = photograph[top : top + side, left : left + side]
         return crops, dict.fromkeys(self.names, crops)

@@ -370,7 +370,7 @@ def test_interrupt_says_how_to_go_on(source_folder, tmp_path):
     while RunFolder(tmp_path / "it").last_epoch() < 1 and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=120)
+    _, stderr = process.communicate(timeout=300)
     assert process.returncode == 1, stderr
     assert f"npr-keras {' '.join(arguments)} --resume" in stderr
     assert "Traceback" not in stderr
