@@ -71,6 +71,7 @@ def simulate(
     Raises:
         RunError: If the folder holds something else.
         LayoutError: If the folder of photographs holds none that are large enough.
+        ConfigError: If `out` lies in that folder.
     """
     out = Path(out)
     photographs = _Photographs(out, config)
