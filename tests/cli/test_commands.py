@@ -365,7 +365,11 @@ def test_interrupt_says_how_to_go_on(source_folder, tmp_path):
         "it",
     ]
     process = subprocess.Popen(
-        [sys.executable, "-c", script, *arguments], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", script, *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        # A job in the background ignores SIGINT, and what it starts inherits that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while RunFolder(tmp_path / "it").last_epoch() < 1 and process.poll() is None:
         time.sleep(0.05)
