@@ -1,181 +1,185 @@
-"""An evaluation as a table, or as JSON or CSV; the paper's figures stand apart from ours."""
+"""An evaluation as tables for a terminal of 80 columns; the paper's figures stand apart from ours."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
-
-import click
+from string import ascii_uppercase
 
 from npr_keras_cli.console import stdout
-from npr_keras_cli.render import csv_text, without_nan
 
-# Figure -> the head of its column; the last two give way to the paper's figures.
-COLUMNS = {
-    "accuracy": "acc",
-    "average_precision": "AP",
-    "real_accuracy": "real acc",
-    "fake_accuracy": "fake acc",
-    "balanced_accuracy": "bal acc",
-    "auc": "AUC",
-}
-PAPER = "paper"  # the key that holds published figures in a row, as fractions like ours
+SIDE_BY_SIDE = 4  # detectors that fit beside each other; of more, only the means are shown
 
 
-def show_evaluation(results, described: dict, form: str | None) -> None:
-    """Prints an evaluation: a table, or JSON, or CSV.
+def show_evaluation(report: dict) -> None:
+    """Prints a report's tables: of one detector in full, of several side by side.
 
     Args:
-        results: List of `SetResult`.
-        described: What was evaluated: model, data, backend.
-        form: None, `"json"` or `"csv"`.
+        report: See `npr_keras.evaluation.report.build_report`.
     """
-    from npr_keras.evaluation.evaluate import mean_over_sets, pooled
-
-    rows, classes = _rows(results)
-    means = {
-        title: {"sets": len(own), **mean_over_sets(own), PAPER: _mean_published(own)}
-        for title in dict.fromkeys(r.suite for r in results)
-        for own in [[r for r in results if r.suite == title]]
-    }
-    mean, everything = mean_over_sets(results), dataclasses.asdict(pooled(results))
-    if form == "json":
-        from npr_keras.evaluation.evaluate import intervals_of
-        from npr_keras.versions import versions
-
-        sets = [
-            {
-                **row,
-                "intervals": intervals_of(r),
-                "classes": names,
-                "unreadable": r.unreadable,
-            }
-            for row, names, r in zip(rows, classes, results, strict=True)
-        ]
-        suites = {title: values for title, values in means.items() if title}
-        report = {**described, "sets": sets, "suites": suites, "mean": mean, "pooled": everything}
-        report["versions"] = versions()
-        click.echo(json.dumps(without_nan(report), indent=2))
-    elif form == "csv":
-        flat = [_flat(row) for row in rows]
-        totals = [{"set": "(mean)", **mean}, {"set": "(pooled)", **everything}]
-        click.echo(csv_text([*flat, *totals]), nl=False)
+    models = report["models"]
+    if len(models) == 1:
+        _one(models[0])
     else:
-        for row, names in zip(rows, classes, strict=True):
-            if len(names) > 1:  # say what was pooled
-                row["set"] += f" ({len(names)} classes)"
-        mean[PAPER] = _mean_published(results)
-        _table(rows, means, mean, everything)
+        letters = dict(zip(ascii_uppercase, models, strict=False))
+        for letter, model in letters.items():
+            stdout().print(f"{letter}  {model['model']}", markup=False, soft_wrap=True)
+        stdout().print()
+        if len(models) <= SIDE_BY_SIDE:
+            _beside(models, letters)
+        else:
+            _means(models)
+    _notes(report)
 
 
-def _rows(results) -> tuple[list[dict], list[list[str]]]:
-    """A row of figures for each set, and the names of the classes in it."""
-    rows = [
-        {
-            "suite": result.suite,
-            "set": result.name,
-            "protocol": result.protocol,
-            **dataclasses.asdict(result.metrics),
-            PAPER: _published(result),
-        }
-        for result in results
-    ]
-    return rows, [sorted({record.class_name for record in r.records}) for r in results]
+def _one(model: dict) -> None:
+    rows = model["sets"]
+    quoted = any(row["paper"] for row in rows)
+    calibrated = model["threshold"] is not None
+    names = ["real_accuracy", "fake_accuracy"]
+    names += [] if quoted else ["auc"]
+    names += ["calibrated_accuracy"] if calibrated else []
+    names.append("best_accuracy")
+    table = _new_table()
+    table.add_column("set", overflow="fold", ratio=1)
+    heads = {"real_accuracy": "real", "fake_accuracy": "fake", "auc": "AUC"}
+    heads |= {"calibrated_accuracy": "cal", "best_accuracy": "best*"}
+    counts = [] if quoted else ["images"]
+    for head in (*counts, "acc", "±", "AP", "±", *(heads[name] for name in names)):
+        style = "dim" if head == "±" else ""
+        table.add_column(head, justify="right", no_wrap=True, style=style)
+    _paper_columns(table, quoted)
+
+    def add(row, **style):
+        count = f"{row['real'] + row['fake']:,}" if "real" in row else ""
+        cells = [count] if counts else []
+        for name in ("accuracy", "average_precision"):
+            cells += [_per_cent(row[name]), _half(row, name)]
+        cells += [_per_cent(row[name]) for name in names]
+        table.add_row(_text(_label(row)), *cells, *_paper(row, quoted), **style)
+
+    _rows_and_means(table, [model], add)
+    stdout().print(table)
 
 
-def _published(result) -> dict | None:
-    """The paper's figures for NPR on a sub-testset of its suites, as fractions."""
-    from npr_keras.evaluation.published import METHOD, published_figures
+def _beside(models: list[dict], letters: dict) -> None:
+    quoted = any(row["paper"] for row in models[0]["sets"]) and len(models) < SIDE_BY_SIDE
+    table = _new_table()
+    table.add_column("set", overflow="fold", ratio=1)
+    for letter in letters:
+        table.add_column(f"{letter}: acc", justify="right", no_wrap=True)
+        table.add_column("AP", justify="right", no_wrap=True)
+    _paper_columns(table, quoted)
 
-    figures = published_figures()[METHOD].get((result.suite, result.name))
-    return _fractions(figures) if figures else None
+    def add(*rows, **style):
+        figures = [
+            _per_cent(row[name]) for row in rows for name in ("accuracy", "average_precision")
+        ]
+        table.add_row(_text(_label(rows[0])), *figures, *_paper(rows[0], quoted), **style)
 
-
-def _mean_published(results) -> dict | None:
-    """The mean of the paper's figures over the same sub-testsets; None unless all are published."""
-    from npr_keras.evaluation.published import METHOD, mean_of_sets, published_figures
-
-    figures = published_figures()[METHOD]
-    keys = [(result.suite, result.name) for result in results]
-    if not all(key in figures for key in keys):
-        return None
-    return _fractions(mean_of_sets({key: figures[key] for key in keys}))
-
-
-def _fractions(figures) -> dict:
-    accuracy, average_precision = figures
-    return {
-        "accuracy": round(accuracy / 100, 6),
-        "average_precision": round(average_precision / 100, 6),
-    }
+    _rows_and_means(table, models, add)
+    stdout().print(table)
 
 
-def _flat(row: dict) -> dict:
-    paper = row[PAPER] or {}
-    flat = {name: value for name, value in row.items() if name != PAPER}
-    flat["paper_accuracy"] = paper.get("accuracy", math.nan)
-    flat["paper_average_precision"] = paper.get("average_precision", math.nan)
-    return flat
+def _rows_and_means(table, models: list[dict], add) -> None:
+    """Sets under their suites, each with its mean, then the mean over all and the pooled images."""
+    suites = models[0]["suites"]
+    titled = len(suites) > 1
+    for title in suites:
+        if title and titled:
+            table.add_row(_text(title), style="bold")
+        for rows in zip(*(model["sets"] for model in models), strict=True):
+            if rows[0]["suite"] == title:
+                add(*rows)
+        if title and titled:
+            add(*(model["suites"][title] for model in models), style="bold")
+            table.add_section()
+    if len(models[0]["sets"]) > 1:
+        table.add_section()
+        add(*(model["mean"] for model in models), style="bold")
+        add(*({"set": "all images pooled", **model["pooled"]} for model in models))
 
 
-def _table(rows, means, mean, everything):
+def _means(models: list[dict]) -> None:
+    table = _new_table()
+    table.add_column("")
+    table.add_column("detector", overflow="fold", ratio=1)
+    names = ("accuracy", "average_precision", "real_accuracy", "fake_accuracy", "auc")
+    for head in ("acc", "AP", "real", "fake", "AUC"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for letter, model in zip(ascii_uppercase, models, strict=False):
+        figures = [_per_cent(model["mean"][name]) for name in names]
+        table.add_row(letter, _text(model["name"]), *figures)
+    stdout().print(table)
+    sets = models[0]["mean"]["sets"]
+    stdout().print(f"\nMeans over {sets} sets; set by set: --csv, --json or --report.", style="dim")
+
+
+def _new_table():
     from rich import box
     from rich.table import Table
 
-    quoted = any(row[PAPER] for row in rows)
-    columns = list(COLUMNS)[:4] if quoted else list(COLUMNS)
     # No padding: the columns' separators are blanks, and 80 columns have to do.
-    table = Table(
-        box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False, header_style="bold"
+    return Table(
+        box=box.SIMPLE_HEAD,
+        padding=0,
+        pad_edge=False,
+        show_edge=False,
+        header_style="bold",
     )
-    table.add_column("set", overflow="fold")
-    for head in ("real", "fake", *(COLUMNS[name] for name in columns)):
-        table.add_column(head, justify="right", no_wrap=True)
+
+
+def _paper_columns(table, quoted: bool) -> None:
     if quoted:
-        table.add_column("  paper: acc", justify="right", style="dim", no_wrap=True)
-        table.add_column("   AP", justify="right", style="dim", no_wrap=True)
-
-    def add(row, **style):
-        table.add_row(*_cells(row, columns, quoted), **style)
-
-    for title, values in means.items():
-        if title and len(means) > 1:
-            table.add_row(title, style="bold")
-        for row in (row for row in rows if row["suite"] == title):
-            add(row)
-        if title and len(means) > 1:
-            add({"set": f"mean of {values['sets']} sets", **values}, style="bold")
-            table.add_section()
-    if len(rows) > 1:
-        table.add_section()
-        add({"set": f"mean of {len(rows)} sets", **mean}, style="bold")
-        add({"set": "all images pooled", **everything})
-    stdout().print(table)
-    protocols = ", ".join(dict.fromkeys(row["protocol"] for row in rows))
-    stdout().print(f"\nPer cent. Accuracy at probability 0.5; pixels: {protocols}.", style="dim")
-    if quoted:
-        stdout().print(
-            "paper: NPR as published by Tan et al., CVPR 2024; quoted. Its means are\n"
-            "over the same sets.",
-            style="dim",
-        )
-    if any(math.isnan(row["average_precision"]) for row in rows):
-        stdout().print("– undefined: needs both real and generated images.", style="dim")
+        table.add_column(" paper: acc", justify="right", style="dim", no_wrap=True)
+        table.add_column("  AP", justify="right", style="dim", no_wrap=True)
 
 
-def _cells(row, columns, quoted):
+def _paper(row: dict, quoted: bool) -> list[str]:
+    paper = row.get("paper") or {}
+    names = ("accuracy", "average_precision") if quoted else ()
+    return [_per_cent(paper[name]) if paper else "" for name in names]
+
+
+def _label(row: dict) -> str:
+    if "sets" in row:
+        return f"mean of {row['sets']} sets"
+    classes = len(row.get("classes", ()))
+    return f"{row['set']} ({classes} classes)" if classes > 1 else row["set"]
+
+
+def _text(text: str):
     from rich.text import Text
 
-    counts = [f"{row[name]:,}" if name in row else "" for name in ("real", "fake")]
-    cells = [Text(row["set"]), *counts, *(_per_cent(row[name]) for name in columns)]
-    if quoted:
-        paper = row.get(PAPER) or {}
-        cells += [
-            _per_cent(paper[name]) if paper else "" for name in ("accuracy", "average_precision")
-        ]
-    return cells  # Text: a name is not markup
+    return Text(text)  # a name is not markup
 
 
 def _per_cent(value: float) -> str:
     return "–" if math.isnan(value) else f"{100 * value:.1f}"
+
+
+def _half(row: dict, name: str) -> str:
+    from npr_keras.report.tables import half_width
+
+    half = half_width(row, name)
+    return "" if half is None else f"{100 * half:.1f}"
+
+
+def _notes(report: dict) -> None:
+    rows = [row for model in report["models"] for row in model["sets"]]
+    protocols = ", ".join(dict.fromkeys(row["protocol"] for row in rows))
+    lines = [f"Per cent. Accuracy at probability 0.5; pixels: {protocols}."]
+    if len(report["models"]) == 1:
+        lines.append(
+            "±: half of the 95 % bootstrap interval. best*: at the threshold that suits each"
+        )
+        lines.append("set best, which no one knows who does not know the labels.")
+        threshold = report["models"][0]["threshold"]
+        if threshold is not None:
+            lines.append(f"cal: at logit {threshold:.3f}, found on {report['calibrated_on']}.")
+    if any(row["paper"] for row in rows):
+        lines.append("paper: NPR as published by Tan et al., CVPR 2024; quoted. Its means are")
+        lines.append("over the same sets.")
+    if any(math.isnan(row["average_precision"]) for row in rows):
+        lines.append("– undefined: needs both real and generated images.")
+    for line in ("", *lines):
+        stdout().print(line, style="dim", markup=False, soft_wrap=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
+import shlex
+import sys
 
 from npr_keras_cli.console import stdout
 
@@ -66,25 +66,27 @@ def _field(value) -> str:
     return ", ".join(map(_field, value)) if isinstance(value, list) else str(value)
 
 
-def write_scores(results, path) -> None:
-    """One line an image: path, label, set, class, logit, probability, and what was wrong."""
+def write_scores(evaluations, path) -> None:
+    """One line an image and detector: path, label, set, class, logit, probability, what was wrong."""
     from npr_keras.atomic import write_text
+    from npr_keras.report.write import csv_text
 
-    rows = []
-    for result in results:
-        for record, logit in zip(result.records, result.logits.tolist(), strict=True):
-            rows.append(
-                {
-                    "path": record.path,
-                    "label": record.label,
-                    "suite": result.suite,
-                    "set": result.name,
-                    "class": record.class_name,
-                    "logit": logit,
-                    "probability": _probability(logit),
-                    "error": result.unreadable.get(record.path, ""),
-                }
-            )
+    rows = [
+        {
+            "model": evaluation.name,
+            "path": record.path,
+            "label": record.label,
+            "suite": result.suite,
+            "set": result.name,
+            "class": record.class_name,
+            "logit": logit,
+            "probability": _probability(logit),
+            "error": result.unreadable.get(record.path, ""),
+        }
+        for evaluation in evaluations
+        for result in evaluation.results
+        for record, logit in zip(result.records, result.logits.tolist(), strict=True)
+    ]
     write_text(path, csv_text(rows))
 
 
@@ -93,24 +95,6 @@ def _probability(logit: float) -> float:
     return 1 / (1 + math.exp(min(-logit, 700))) if not math.isnan(logit) else logit
 
 
-def csv_text(rows) -> str:
-    """Rows of the first one's keys; NaN, and what a row lacks, is an empty cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: "" if _is_nan(v) else v for k, v in row.items()})
-    return text.getvalue()
-
-
-def without_nan(value):
-    """NaN is not JSON: null in its place."""
-    if isinstance(value, dict):
-        return {k: without_nan(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [without_nan(v) for v in value]
-    return None if _is_nan(value) else value
-
-
-def _is_nan(value) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+def command_line() -> str:
+    """What was typed, as it can be typed again."""
+    return shlex.join(["npr-keras", *sys.argv[1:]])

@@ -18,7 +18,18 @@ def judged_sets(data, pool: bool) -> list:
     return sets
 
 
-def suite_sets(name: str, data_root: str | None, allow_missing: bool) -> list:
+def sets_of_suite(
+    name: str, data_root: str | None, allow_missing: bool, pool: bool
+) -> tuple[list, dict]:
+    """The sets of a suite, the simulated one included, and what was "missing" and "ignored"."""
+    if name == "simulated":
+        from npr_keras_cli.simulation_view import made_simulated
+
+        return judged_sets(made_simulated("suite")[0], pool), {"missing": [], "ignored": []}
+    return suite_sets(name, data_root, allow_missing)
+
+
+def suite_sets(name: str, data_root: str | None, allow_missing: bool) -> tuple[list, dict]:
     """The sub-testsets of a suite; says what is ignored, and what is missing where that is allowed."""
     from npr_keras.evaluation.gather import gather
     from npr_keras.evaluation.suites import get_suites, locate
@@ -34,7 +45,7 @@ def suite_sets(name: str, data_root: str | None, allow_missing: bool) -> list:
         warn(f"not part of the suite, and ignored: {', '.join(gathered.ignored)}")
     if gathered.missing:
         warn(f"missing, so the means are over fewer sets: {', '.join(gathered.missing)}")
-    return gathered.sets
+    return gathered.sets, {"missing": gathered.missing, "ignored": gathered.ignored}
 
 
 def describe(suite, located) -> dict:

@@ -1,4 +1,4 @@
-"""`npr-keras data`: data sets, made."""
+"""`npr-keras data`: data sets, made, fetched and checked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from npr_keras.simulation.plan import LAYOUTS, OPERATORS, SimulationConfig
 from npr_keras_cli.backend import backend_option
+from npr_keras_cli.commands import data_check
 from npr_keras_cli.options import comma_list, fraction
 
 DEFAULT = SimulationConfig("nearest")
@@ -15,7 +16,10 @@ DEFAULT = SimulationConfig("nearest")
 
 @click.group("data")
 def command():
-    """Make data sets."""
+    """Make, fetch and check data sets."""
+
+
+command.add_command(data_check.command)
 
 
 @command.command("simulate")

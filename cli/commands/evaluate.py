@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 
 import click
@@ -14,7 +13,14 @@ from npr_keras_cli.options import pipeline_option, unreadable_option
 
 
 @click.command("eval")
-@click.option("--model", required=True, type=click.Path(), help="A .keras file, or a run's folder.")
+@click.option(
+    "--model",
+    "models",
+    required=True,
+    multiple=True,
+    type=click.Path(),
+    help="A .keras file, or a run's folder. Several times: compared side by side.",
+)
 @click.option(
     "--suite",
     help="all28, one of its suites, simulated (made on first use), or a TOML file of your own.",
@@ -33,9 +39,14 @@ from npr_keras_cli.options import pipeline_option, unreadable_option
 )
 @click.option("--pool", is_flag=True, help="Take everything under --data as one set.")
 @click.option(
+    "--calibrate-on",
+    type=click.Path(),
+    help="Labelled images to find a threshold on, other than those judged.",
+)
+@click.option(
     "--protocol",
     type=click.Choice(list(PROTOCOLS)),
-    help="How files become pixels.  [default: the model's]",
+    help="How files become pixels.  [default: the suite's, else the model's]",
 )
 @click.option(
     "--batch-size", default=32, show_default=True, type=click.IntRange(1), help="Images at once."
@@ -44,74 +55,103 @@ from npr_keras_cli.options import pipeline_option, unreadable_option
 @click.option(
     "--scores", type=click.Path(dir_okay=False), help="Write each image's score to this CSV file."
 )
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    type=click.Path(dir_okay=False),
+    help="Write a report: .html, .md, .tex, .csv or .json. May be given several times.",
+)
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @pipeline_option
 @backend_option
 def command(
-    model,
+    models,
     suite,
     data_root,
     allow_missing,
     data,
     pool,
+    calibrate_on,
     protocol,
     batch_size,
     max_unreadable,
     scores,
+    reports,
     form,
     pipeline,
     backend,
 ):
-    """Judge a detector on labelled images.
+    """Judge detectors on labelled images.
 
     A suite's sub-testsets are those of its table, see npr-keras suites: each with its own protocol,
-    its classes pooled, other folders ignored, and nothing begun while one is missing. A folder with 0_real and 1_fake is one set. Otherwise each child folder is a set, and the
-    classes inside it are pooled; the last lines give the mean over the sets, as papers take it,
-    and the figures of all images pooled. Accuracy is at probability 0.5.
+    its classes pooled, other folders ignored, and nothing begun while one is missing. Of --data, a
+    folder with 0_real and 1_fake is one set; otherwise each child folder is a set, and the classes
+    inside it are pooled. The last lines give the mean over the sets, as papers take it, and the
+    figures of all images pooled. Accuracy is at probability 0.5.
+
+    Killed or interrupted, the same command goes on where it was.
 
     \b
-    npr-keras eval --model saved_models/npr --data DIR
     npr-keras eval --model saved_models/npr --suite all28 --data-root DIR
-    npr-keras eval --model model.keras --data DIR --json --scores scores.csv
+    npr-keras eval --model saved_models/npr --data DIR --report report.html
+    npr-keras eval --model first.keras --model second.keras --data DIR --calibrate-on OTHER
     """
-    from npr_keras_cli import render
-    from npr_keras_cli.console import progress_bar, warn_left_out
+    from npr_keras.report.write import check_report_path, csv_report, json_report, write_report
     from npr_keras_cli.evaluation_view import show_evaluation
-    from npr_keras_cli.simulation_view import made_simulated
-    from npr_keras_cli.suites_view import judged_sets, suite_sets
+    from npr_keras_cli.judging import calibration_set, judged
+    from npr_keras_cli.render import command_line, write_scores
+    from npr_keras_cli.suites_view import judged_sets, sets_of_suite
 
     if (suite is None) == (data is None):
         raise click.UsageError("What to judge on: either --data DIR or --suite NAME.")
+    for path in reports:
+        check_report_path(path)
     folder = os.path.dirname(scores) if scores else ""
     if folder and not os.path.isdir(folder):
         raise ConfigError(f"--scores {scores}: no such folder: {folder}")
-    sets = judged_sets(data, pool) if data else None
+    left_out = {"missing": [], "ignored": []}
+    if data:
+        sets = judged_sets(data, pool)
     import_tensorflow_quietly()
-    from npr_keras.cache import cache_folder
-    from npr_keras.evaluation.evaluate import evaluate
-    from npr_keras.predict import KerasPredictor
+    from npr_keras.predict import open_predictor
 
-    if suite and suite != "simulated":
-        sets = suite_sets(suite, data_root, allow_missing)
-    predictor = KerasPredictor(model)
-    if suite == "simulated":
-        sets = judged_sets(made_simulated("suite")[0], pool)
-    if protocol:  # of all sets, whatever their suite says
-        sets = [dataclasses.replace(s, protocol=PROTOCOLS[protocol]) for s in sets]
-    with progress_bar() as bar:
-        task = bar.add_task("", total=sum(len(s.records) for s in sets), note="")
-        results = evaluate(
-            predictor,
-            sets,
-            predictor.preprocessing,
-            batch_size,
-            pipeline,
-            max_unreadable,
-            lambda name, done: bar.update(task, advance=done, description=name),
-            keep=cache_folder() / "scores",
-        )
-    warn_left_out({k: v for result in results for k, v in result.unreadable.items()})
+    predictors = {
+        model: open_predictor(model) for model in models
+    }  # before minutes of anything else
+    if suite:
+        sets, left_out = sets_of_suite(suite, data_root, allow_missing, pool)
+    calibration = calibration_set(calibrate_on, sets) if calibrate_on else None
+    settings = {
+        "protocol": PROTOCOLS[protocol] if protocol else None,
+        "batch_size": batch_size,
+        "pipeline": pipeline,
+        "max_unreadable": max_unreadable,
+        "backend": backend,
+    }
+    evaluations = judged(predictors, sets, calibration, settings)
     if scores:
-        render.write_scores(results, scores)
-    show_evaluation(results, {"model": model, "data": suite or data, "backend": backend}, form)
+        write_scores(evaluations, scores)
+    report = _report(evaluations, suite or data, calibrate_on, left_out, command_line())
+    for path in reports:
+        write_report(report, evaluations, path)
+    if form:
+        click.echo(json_report(report) if form == "json" else csv_report(report), nl=False)
+    else:
+        show_evaluation(report)
+
+
+def _report(evaluations, data, calibrated_on, left_out, typed) -> dict:
+    from datetime import date
+
+    from npr_keras.evaluation.report import build_report
+
+    return build_report(
+        evaluations,
+        command=typed,
+        date=date.today().isoformat(),
+        data=data,
+        calibrated_on=calibrated_on,
+        **left_out,
+    )

@@ -130,7 +130,7 @@ def command(**options):
     npr-keras train --source simulated --crop 128 --epochs 6 --decay 0.6 --decay-every 1
     npr-keras train --source my_images --epochs 20 --seed 1 --name mine
     """
-    from npr_keras_cli.render import without_nan
+    from npr_keras.report.write import without_nan
     from npr_keras_cli.training_view import run_training
 
     result = run_training(options)

@@ -97,7 +97,26 @@ def find_sets(root: str | os.PathLike, pool: bool = False) -> tuple[list[ImageSe
         if split in ignored
     }
     found = [item for item, (split, _) in zip(found, splits, strict=True) if split not in ignored]
+    return _sets(found, root, pool), sorted(left_out)
 
+
+def find_every_set(root: str | os.PathLike) -> list[ImageSet]:
+    """All labelled images below a folder, those for training and validation too.
+
+    Args:
+        root: The folder.
+
+    Returns:
+        Sets as of `find_sets`, sorted by name.
+
+    Raises:
+        LayoutError: If there is no such folder, or no labelled images in it.
+    """
+    return _sets(_walk(root), root, pool=False)
+
+
+def _sets(found, root, pool: bool) -> list[ImageSet]:
+    """Class folders to sets: what is pooled, and what that is called."""
     deepest: dict[tuple[str, ...], int] = {}
     for parts, _ in found:
         for depth in range(len(parts) + 1):
@@ -111,7 +130,7 @@ def find_sets(root: str | os.PathLike, pool: bool = False) -> tuple[list[ImageSe
         ImageSet("/".join(parts) or Path(root).resolve().name, _by_path(records))
         for parts, records in sorted(sets.items())
     ]
-    return [s for s in result if s.records], sorted(left_out)
+    return [s for s in result if s.records]
 
 
 def _set_depth(parts, deepest) -> int:

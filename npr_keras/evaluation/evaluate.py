@@ -13,10 +13,10 @@ from npr_keras.config import Preprocessing
 from npr_keras.data.records import ImageSet, Record
 from npr_keras.data.stream import stream_pixels
 from npr_keras.data.unreadable import Unreadable
-from npr_keras.errors import CheckpointError
+from npr_keras.errors import CheckpointError, LayoutError
 from npr_keras.evaluation.intervals import bootstrap_intervals
 from npr_keras.evaluation.kept import KeptScores
-from npr_keras.evaluation.metrics import Metrics, compute_metrics
+from npr_keras.evaluation.metrics import Metrics, best_threshold, compute_metrics
 
 
 class Predictor(Protocol):
@@ -144,6 +144,7 @@ def evaluate(
     max_unreadable: float = 0.01,
     progress: Callable[[str, int], None] | None = None,
     keep: str | os.PathLike | None = None,
+    threshold: float | None = None,
 ) -> list[SetResult]:
     """Judges a predictor on sets of labelled images.
 
@@ -156,6 +157,8 @@ def evaluate(
         progress: Called with the set's name and the number of images done since the last call.
         keep: A folder where scores are kept until all is done, so that a killed evaluation goes on
             when it is started again. Needs a predictor with an `identity`.
+        threshold: A logit found on other images, for `Metrics.calibrated_accuracy`; see
+            `calibrated_threshold`.
 
     Returns:
         One result for each set, in order.
@@ -184,7 +187,7 @@ def evaluate(
             unreadable.nothing_left(f"the set {image_set.name}")
         paths = {record.path for record in image_set.records}
         reasons = {p: reason for p, reason in unreadable.reasons.items() if p in paths}
-        metrics = metrics_of(image_set.records, logits)
+        metrics = metrics_of(image_set.records, logits, threshold)
         results.append(
             SetResult(
                 image_set.name,
@@ -203,22 +206,43 @@ def evaluate(
 
 def intervals_of(result: SetResult) -> dict[str, tuple[float, float]]:
     """95 % bootstrap intervals of a set's accuracy and AP, see `bootstrap_intervals`."""
-    labels = np.array([record.label for record in result.records])
-    scored = ~np.isnan(result.logits)
-    return bootstrap_intervals(labels[scored], result.logits[scored])
+    return bootstrap_intervals(*_scored(result.records, result.logits))
 
 
-def metrics_of(records: Sequence[Record], logits: np.ndarray) -> Metrics:
+def calibrated_threshold(results: Sequence[SetResult]) -> float:
+    """The logit that separates the labels of these images best, both labels counting alike.
+
+    Raises:
+        LayoutError: If one of the labels is not there.
+    """
+    records = [record for result in results for record in result.records]
+    logits = np.concatenate([result.logits for result in results])
+    labels, logits = _scored(records, logits)
+    if not 0 < labels.sum() < len(labels):
+        raise LayoutError(
+            "A threshold needs real and generated images. "
+            f"Received: {int((labels == 0).sum())} real, {int(labels.sum())} generated"
+        )
+    return best_threshold(labels, logits, balanced=True)
+
+
+def metrics_of(
+    records: Sequence[Record], logits: np.ndarray, threshold: float | None = None
+) -> Metrics:
     """The figures over the images that have a score."""
+    return compute_metrics(*_scored(records, logits), threshold)
+
+
+def _scored(records, logits):
     labels = np.array([record.label for record in records])
     scored = ~np.isnan(logits)
-    return compute_metrics(labels[scored], logits[scored])
+    return labels[scored], logits[scored]
 
 
-def pooled(results: Sequence[SetResult]) -> Metrics:
+def pooled(results: Sequence[SetResult], threshold: float | None = None) -> Metrics:
     """The figures over all images of several sets taken together."""
     records = [record for result in results for record in result.records]
-    return metrics_of(records, np.concatenate([result.logits for result in results]))
+    return metrics_of(records, np.concatenate([result.logits for result in results]), threshold)
 
 
 def mean_over_sets(results: Sequence[SetResult]) -> dict[str, float]:

@@ -14,6 +14,7 @@ import numpy as np
 
 PAPER = "Tan et al., CVPR 2024"
 METHOD = "NPR"
+QUOTED = "paper"  # the key that holds published figures in a row, as fractions like ours
 
 
 @functools.cache

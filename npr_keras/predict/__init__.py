@@ -5,5 +5,6 @@ A predictor has `predict(images)`, from uint8 (B, H, W, 3) to float32 logits (B,
 """
 
 from npr_keras.predict.keras_file import KerasPredictor
+from npr_keras.predict.open import open_predictor
 
-__all__ = ["KerasPredictor"]
+__all__ = ["KerasPredictor", "open_predictor"]

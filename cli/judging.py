@@ -1,0 +1,88 @@
+"""What `npr-keras eval` runs: detectors over sets, one after the other, with progress."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from pathlib import Path
+
+from npr_keras.errors import ConfigError
+from npr_keras_cli.console import progress_bar, warn_left_out
+
+
+def judged(predictors, sets, calibration, settings: dict) -> list:
+    """Judges detectors.
+
+    Args:
+        predictors: Dict from where they are to the predictors.
+        sets: List of `ImageSet`.
+        calibration: An `ImageSet` that each one's threshold is found on, or None.
+        settings: What `evaluate` takes besides, and "protocol" and "backend".
+
+    Returns:
+        One `Evaluation` a detector.
+    """
+    from npr_keras.cache import cache_folder
+    from npr_keras.evaluation.evaluate import calibrated_threshold, evaluate
+    from npr_keras.evaluation.report import Evaluation
+
+    protocol, backend = settings.pop("protocol"), settings.pop("backend")
+    first = [calibration] if calibration else []
+    if protocol:  # of all sets, whatever their suite says
+        sets = [dataclasses.replace(s, protocol=protocol) for s in sets]
+        first = [dataclasses.replace(s, protocol=protocol) for s in first]
+    total = len(predictors) * sum(len(s.records) for s in (*first, *sets))
+    evaluations = []
+    with progress_bar() as bar:
+        task = bar.add_task("", total=total, note="")
+        for name, (model, predictor) in zip(
+            short_names(list(predictors)), predictors.items(), strict=True
+        ):
+            marked = f"{name}: " if len(predictors) > 1 else ""
+
+            judge = functools.partial(
+                evaluate,
+                predictor,
+                protocol=predictor.preprocessing,
+                progress=lambda at, n, what=marked: bar.update(
+                    task, advance=n, description=f"{what}{at}"
+                ),
+                keep=cache_folder() / "scores",
+                **settings,
+            )
+            threshold = calibrated_threshold(judge(sets=first)) if first else None
+            results = judge(sets=sets, threshold=threshold)
+            identity = predictor.identity
+            evaluations.append(Evaluation(name, model, results, identity, threshold, backend))
+    warn_left_out(
+        {k: v for e in evaluations for result in e.results for k, v in result.unreadable.items()}
+    )
+    return evaluations
+
+
+def calibration_set(folder, sets):
+    """The images in a folder as one set, none of which may be judged."""
+    from npr_keras_cli.suites_view import judged_sets
+
+    (found,) = judged_sets(folder, pool=True)
+    judged_paths = {os.path.realpath(record.path) for s in sets for record in s.records}
+    both = [r.path for r in found.records if os.path.realpath(r.path) in judged_paths]
+    if both:
+        raise ConfigError(
+            f"--calibrate-on {folder}: {len(both)} of its images are also judged, the first {both[0]}. "
+            "A threshold found on the images that it is judged on is an oracle; that one is in the "
+            "column best*. Give other images."
+        )
+    return found
+
+
+def short_names(models) -> list[str]:
+    """What tables call detectors: the last part of the path, more where that is not enough."""
+    parts = [Path(model).with_suffix("").parts or (str(model),) for model in models]
+    parts = [p[:-1] if p[-1] == "model" and len(p) > 1 else p for p in parts]
+    for depth in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(p[-depth:]) for p in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [str(model) for model in models]

@@ -1,0 +1,80 @@
+"""A report as LaTeX, laid out as the paper's tables: methods down, sub-testsets across."""
+
+from __future__ import annotations
+
+from npr_keras.evaluation.published import PAPER, mean_of_sets, published_figures
+from npr_keras.report.tables import indices_of, per_cent, suite_titles
+
+_ESCAPES = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+}
+
+
+def latex_tables(report: dict) -> str:
+    """One `table*` a suite. Published methods above the rule, ours below it.
+
+    Args:
+        report: See `npr_keras.evaluation.report.build_report`.
+    """
+    tables = [_table(report, title) for title in suite_titles(report)]
+    head = "% \\usepackage{booktabs,graphicx}\n"
+    if report.get("command"):
+        head += f"% {report['command']}\n".replace("\n", " ").rstrip() + "\n"
+    return head + "\n".join(tables)
+
+
+def _table(report: dict, title: str) -> str:
+    indices = indices_of(report, title)
+    sets = [report["models"][0]["sets"][i] for i in indices]
+    heads = [f"\\multicolumn{{2}}{{c}}{{{_text(row['set'])}}}" for row in sets]
+    heads.append(r"\multicolumn{2}{c}{Mean}")
+    rules = "".join(f"\\cmidrule(lr){{{2 * i + 2}-{2 * i + 3}}}" for i in range(len(heads)))
+    quoted = _published_lines(title, [row["set"] for row in sets])
+    ours = [_own_line(model, indices, title) for model in report["models"]]
+    name = _text(title) if title else "the sets"
+    caption = f"Accuracy at probability 0.5 and average precision on {name}, in per cent."
+    if quoted:
+        caption += f" $^\\dagger$ As published by {PAPER}; the others measured."
+    lines = [
+        r"\begin{table*}",
+        r"\centering",
+        f"\\caption{{{caption}}}",
+        r"\resizebox{\linewidth}{!}{%",
+        f"\\begin{{tabular}}{{l{'cc' * len(heads)}}}",
+        r"\toprule",
+        " & ".join(["Method", *heads]) + r" \\",
+        rules,
+        " & ".join(["", *["Acc. & A.P."] * len(heads)]) + r" \\",
+        r"\midrule",
+        *quoted,
+        *([r"\midrule"] if quoted else []),
+        *ours,
+        r"\bottomrule",
+        r"\end{tabular}}",
+        r"\end{table*}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _published_lines(title: str, names: list[str]) -> list[str]:
+    lines = []
+    for method, figures in published_figures().items():
+        own = {(title, name): figures.get((title, name)) for name in names}
+        if all(own.values()):  # a mean over other sets would not compare
+            pairs = [*own.values(), mean_of_sets(own)]
+            cells = [f"{value:.1f}" for pair in pairs for value in pair]
+            lines.append(" & ".join([f"{_text(method)}$^\\dagger$", *cells]) + r" \\")
+    return lines
+
+
+def _own_line(model: dict, indices: list[int], title: str) -> str:
+    rows = [*(model["sets"][i] for i in indices), model["suites"][title]]
+    cells = [per_cent(row[name]) for row in rows for name in ("accuracy", "average_precision")]
+    return " & ".join([_text(model["name"]), *cells]).replace("–", "--") + r" \\"
+
+
+def _text(text: str) -> str:
+    return "".join(_ESCAPES.get(c, c) for c in text)

@@ -1,0 +1,49 @@
+"""What all written tables share: figures as text, and rows in the order of the report."""
+
+from __future__ import annotations
+
+import math
+
+UNDEFINED = "–"
+NOTE = (
+    "Per cent. acc: accuracy at probability 0.5. AP: average precision, generated being positive. "
+    "±: half of the 95 % bootstrap interval over images. cal acc: at a threshold found on other "
+    "images. best acc: at the best threshold for these very images, an oracle that no one has who "
+    "does not know the labels. Means are over sets, unweighted."
+)
+QUOTATION = "Published: Tan et al., CVPR 2024, quoted from its tables, not measured here."
+
+
+def per_cent(value: float) -> str:
+    """`0.9731` -> `97.3`; what is not defined is a dash."""
+    return UNDEFINED if value is None or math.isnan(value) else f"{100 * value:.1f}"
+
+
+def with_interval(row: dict, name: str) -> str:
+    """`97.3 ±1.2`, where the row has an interval."""
+    value = per_cent(row[name])
+    half = half_width(row, name)
+    return value if half is None else f"{value} ±{100 * half:.1f}"
+
+
+def half_width(row: dict, name: str) -> float | None:
+    """Half of the interval of a figure; None where there is none."""
+    low, high = row.get("intervals", {}).get(name, (math.nan, math.nan))
+    return None if math.isnan(low) or math.isnan(high) else (high - low) / 2
+
+
+def set_label(row: dict) -> str:
+    """The set's name, and what was pooled in it."""
+    classes = len(row["classes"])
+    return f"{row['set']} ({classes} classes)" if classes > 1 else row["set"]
+
+
+def suite_titles(report: dict) -> list[str]:
+    """Titles of the suites, in order; `""` stands for sets of no suite."""
+    return list(report["models"][0]["suites"])
+
+
+def indices_of(report: dict, title: str) -> list[int]:
+    """The places of a suite's rows in each model's "sets"."""
+    rows = report["models"][0]["sets"]
+    return [i for i, row in enumerate(rows) if row["suite"] == title]
