@@ -7,6 +7,7 @@
     │   ├── MissingSetError       a suite is not on disk as a whole
     │   ├── UnknownClassError     a class was asked for that the source does not hold
     │   └── TooManyUnreadableError  more images were unreadable than the caller allows
+    ├── DownloadError             something cannot be had from the network, or is not safe to unpack
     ├── UnreadableImageError      one image could not be decoded
     ├── CheckpointError           a model file is missing, broken, or does not fit the network
     ├── RunError                  the folder of a training or simulation does not allow what was asked
@@ -44,6 +45,10 @@ class UnknownClassError(DataError):
 
 class TooManyUnreadableError(DataError):
     """More images were unreadable than the caller allows."""
+
+
+class DownloadError(NPRKerasError):
+    """Something cannot be had from the network, or is not safe to unpack."""
 
 
 class UnreadableImageError(NPRKerasError):

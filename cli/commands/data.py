@@ -8,7 +8,7 @@ import click
 
 from npr_keras.simulation.plan import LAYOUTS, OPERATORS, SimulationConfig
 from npr_keras_cli.backend import backend_option
-from npr_keras_cli.commands import data_check
+from npr_keras_cli.commands import data_check, data_download
 from npr_keras_cli.options import comma_list, fraction
 
 DEFAULT = SimulationConfig("nearest")
@@ -20,6 +20,7 @@ def command():
 
 
 command.add_command(data_check.command)
+command.add_command(data_download.command)
 
 
 @command.command("simulate")

@@ -1,0 +1,49 @@
+"""`npr-keras data download`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command("download")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option(
+    "--data-root",
+    envvar="NPR_DATA",
+    required=True,
+    type=click.Path(file_okay=False),
+    help="Where data sets lie (or NPR_DATA).",
+)
+@click.option("--dry-run", is_flag=True, help="Ask for the sizes, and stop.")
+@click.option("--yes", is_flag=True, help="Do not ask before it begins.")
+@click.option("--keep-archives", is_flag=True, help="Keep archives after they were unpacked.")
+def command(names, data_root, dry_run, yes, keep_archives):
+    """Fetch published data sets: progan (to train on), a suite, or all28.
+
+    Says first how much it is, and asks. Broken off, the same command goes on. Files are checked
+    against the digest that the server tells, if any. Archives are unpacked safely: no file
+    outside the folder, none replaced.
+
+    \b
+    npr-keras data download forensynths --data-root DIR --dry-run
+    npr-keras data download progan --data-root DIR
+    """
+    from npr_keras.download import get_download, make_plan
+    from npr_keras.download.addresses import downloads
+    from npr_keras.evaluation.suites import ALL
+    from npr_keras_cli.download_view import run_downloads, show_plans
+
+    wanted = []
+    for name in names:
+        wanted += [n for n in downloads() if n != "progan"] if name == ALL else [name]
+    plans = [make_plan(get_download(name), data_root) for name in dict.fromkeys(wanted)]
+    show_plans(plans)
+    if dry_run:
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("Nobody is there to be asked: give --yes to begin.")
+        click.confirm("Begin?", abort=True, err=True)
+    run_downloads(plans, keep_archives, data_root)

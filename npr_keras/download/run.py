@@ -1,0 +1,163 @@
+"""What to fetch for a data root, and fetching it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from npr_keras.download.addresses import Archive, Download
+from npr_keras.download.fetch import Remote, fetch, look_up
+from npr_keras.download.unpack import ENDINGS, unpack
+from npr_keras.errors import DownloadError, MissingPackageError
+
+_ARCHIVES = ".downloads"  # below the set's folder, until it is unpacked
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one set takes.
+
+    Attributes:
+        download: The set.
+        folder: Where it is going to lie.
+        files: Each part of each archive: the archive, the part's path and what its server tells.
+        size: Bytes in all; None where that is not known.
+        here: Bytes of them that are there already.
+        free: Bytes free on the disk.
+        done: Names of archives that an earlier call has unpacked.
+    """
+
+    download: Download
+    folder: Path
+    files: tuple[tuple[Archive, Path, Remote], ...]
+    size: int | None
+    here: int
+    free: int
+    done: tuple[str, ...] = ()
+
+
+def make_plan(download: Download, data_root: str | os.PathLike) -> Plan:
+    """Asks the servers how much there is to fetch.
+
+    Raises:
+        DownloadError: If a link is dead, saying what to do instead.
+    """
+    folder = Path(data_root, download.folder)
+    files, done = [], []
+    try:
+        for archive in download.archives:
+            if (folder / _ARCHIVES / f"{archive.name}.unpacked").exists():
+                done.append(archive.name)
+                continue
+            for url, name in zip(archive.urls, archive.files, strict=True):
+                files.append((archive, folder / _ARCHIVES / name, look_up(url)))
+    except DownloadError as error:
+        raise DownloadError(f"{error}\n{_instead(download, folder)}") from error
+    sizes = [remote.size for _, _, remote in files]
+    known = not download.drive and None not in sizes
+    here = 0
+    for _, path, _ in files:
+        for there in (path, path.with_name(path.name + ".part")):
+            here += there.stat().st_size if there.exists() else 0
+    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    return Plan(
+        download,
+        folder,
+        tuple(files),
+        sum(sizes) if known else None,
+        here,
+        shutil.disk_usage(existing).free,
+        tuple(done),
+    )
+
+
+def run_plan(
+    plan: Plan,
+    keep_archives: bool = False,
+    progress: Callable[[str, int], None] | None = None,
+    keep: Sequence[str] = (),
+) -> int:
+    """Fetches and unpacks a set; broken off, another call goes on.
+
+    Args:
+        plan: See `make_plan`.
+        keep_archives: Whether archives stay after they were unpacked.
+        progress: Called with what is being fetched and the number of bytes since the last call.
+        keep: Folders that an archive's top level may consist of, see `unpack`.
+
+    Returns:
+        The number of files unpacked.
+
+    Raises:
+        DownloadError: If anything cannot be had whole or unpacked safely.
+    """
+    if plan.download.drive:
+        return _fetch_drive(plan, keep_archives, keep)
+    if plan.size is not None and plan.size - plan.here > plan.free:
+        raise DownloadError(
+            f"{plan.download.title}: {plan.size - plan.here:,} bytes are to come, and {plan.free:,} are "
+            f"free in {plan.folder}. Make room, or give another --data-root."
+        )
+    count = 0
+    for archive in dict.fromkeys(archive for archive, _, _ in plan.files):
+        parts = [(path, remote) for one, path, remote in plan.files if one == archive]
+        for path, remote in parts:
+            told = (lambda n, name=path.name: progress(name, n)) if progress else None
+            fetch(remote, path, told)
+        paths = [path for path, _ in parts]
+        count += unpack(paths, plan.folder / archive.into, {k.lower() for k in keep})
+        (plan.folder / _ARCHIVES / f"{archive.name}.unpacked").touch()
+        if not keep_archives:
+            for path in paths:
+                path.unlink()
+    return count
+
+
+def _fetch_drive(plan: Plan, keep_archives: bool, keep: Sequence[str]) -> int:
+    """A folder of Google Drive, by gdown, and the archives in it."""
+    try:
+        import gdown
+    except ImportError as error:
+        raise MissingPackageError(
+            'Google Drive needs gdown: pip install "npr-keras[download]"'
+        ) from error
+    target = plan.folder / _ARCHIVES
+    target.mkdir(parents=True, exist_ok=True)
+    try:
+        paths = gdown.download_folder(
+            id=plan.download.drive, output=f"{target}{os.sep}", resume=True
+        )
+    # gdown raises what requests and its own parsers of Google's pages do.
+    except Exception as error:
+        raise DownloadError(
+            f"{plan.download.page}: {error}\n{_instead(plan.download, plan.folder)}"
+        ) from error
+    if not paths:
+        raise DownloadError(
+            f"{plan.download.page} gave nothing.\n{_instead(plan.download, plan.folder)}"
+        )
+    count = 0
+    for path in map(Path, paths):
+        if path.suffix.lower() in ENDINGS:
+            count += unpack([path], plan.folder, {k.lower() for k in keep})
+            if not keep_archives:
+                path.unlink()
+        else:
+            moved = plan.folder / path.relative_to(target)
+            if moved.exists():
+                raise DownloadError(f"{moved} is there already; nothing was replaced.")
+            moved.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, moved)
+            count += 1
+    return count
+
+
+def _instead(download: Download, folder: Path) -> str:
+    return (
+        f"The link may be dead, or the server down. Instead: open {download.page} in a browser, or "
+        f"take a copy that you have, and unpack it to {folder}. npr-keras suites --data-root "
+        f"{folder.parent} tells what is found there."
+    )

@@ -1,0 +1,1 @@
+from file_server import server  # noqa: F401

@@ -1,0 +1,105 @@
+import sys
+import types
+
+import pytest
+from archives import make_7z, make_zip
+from file_server import DATA
+
+from npr_keras.download import downloads, get_download, make_plan, run_plan
+from npr_keras.download.addresses import Archive, Download
+from npr_keras.errors import ConfigError, DownloadError, MissingPackageError
+from npr_keras.evaluation.suites import published_suites
+
+
+def test_every_suite_has_an_address():
+    assert list(downloads()) == ["progan", *published_suites()]
+    train = get_download("progan").archives[1]
+    assert train.files[0] == "progan_train.7z.001"
+    assert train.urls[6].endswith("/progan_train.7z.007")
+    for name, suite in published_suites().items():
+        assert get_download(name).folder in suite.folders  # so that eval finds what came
+    with pytest.raises(ConfigError, match="Known: progan, forensynths"):
+        get_download("all29")
+
+
+def a_download(server, *archives):
+    return Download("mine", "Mine", "mine", "http://example.invalid/page", archives)
+
+
+def test_plan_then_fetch_then_unpack(server, tmp_path):
+    pair = {"cat/0_real/a.png": b"a", "cat/1_fake/a.png": b"b", "dog/0_real/a.png": b"c"}
+    server.files["val.zip"] = make_zip(tmp_path / "val.zip", pair).read_bytes()
+    seven = make_7z(tmp_path / "train.7z", {**pair, "noise": DATA[:50_000]}).read_bytes()
+    half = len(seven) // 2
+    server.files |= {"train.7z.001": seven[:half], "train.7z.002": seven[half:]}
+    url = f"{server.url}/breaks/train.7z"
+    server.breaks_after = 20_000
+    download = a_download(
+        server,
+        Archive("val.zip", (f"{server.url}/well/val.zip",), "val"),
+        Archive("train.7z", (f"{url}.001", f"{url}.002"), "train"),
+    )
+    plan = make_plan(download, tmp_path / "data")
+    total = len(server.files["val.zip"]) + len(seven)
+    assert (plan.size, plan.here) == (total, 0)
+    assert not (tmp_path / "data").exists()  # asking leaves nothing
+    told = []
+    assert run_plan(plan, progress=lambda name, done: told.append((name, done))) == 3 + 4
+    assert sum(done for _, done in told) == total
+    assert (tmp_path / "data/mine/train/cat/1_fake/a.png").read_bytes() == b"b"
+    assert (tmp_path / "data/mine/val/dog/0_real/a.png").read_bytes() == b"c"
+    assert not list((tmp_path / "data/mine/.downloads").glob("*.7z*0*"))
+    again = make_plan(download, tmp_path / "data")
+    assert again.done == ("val.zip", "train.7z")
+    assert again.files == ()
+
+
+def test_dead_links_say_what_to_do(server, tmp_path):
+    download = a_download(server, Archive("a.zip", (f"{server.url}/gone/a.zip",)))
+    with pytest.raises(
+        DownloadError, match=r"404.*\n.*open http://example.invalid/page in a browser"
+    ):
+        make_plan(download, tmp_path)
+
+
+def test_no_room(server, tmp_path, monkeypatch):
+    from npr_keras.download import run as module
+
+    server.files["a.zip"] = DATA
+    monkeypatch.setattr(
+        module.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=1_000_000)
+    )
+    plan = make_plan(
+        a_download(server, Archive("a.zip", (f"{server.url}/well/a.zip",))), tmp_path / "d"
+    )
+    with pytest.raises(DownloadError, match="3,000,000 bytes are to come, and 1,000,000 are"):
+        run_plan(plan)
+
+
+def test_google_drive(tmp_path, monkeypatch):
+    download = Download("mine", "Mine", "mine", "http://example.invalid", drive="abc")
+    plan = make_plan(download, tmp_path)
+    assert plan.size is None
+
+    def download_folder(id, output, resume):
+        assert (id, resume) == ("abc", True)
+        archive = make_zip(f"{output}AttGAN.zip", {"AttGAN/0_real/a.png": b"a"})
+        with open(f"{output}readme.txt", "w") as file:
+            file.write("about")
+        return [str(archive), f"{output}readme.txt"]
+
+    gdown = types.SimpleNamespace(download_folder=download_folder)
+    monkeypatch.setitem(sys.modules, "gdown", gdown)
+    assert run_plan(plan, keep=("AttGAN",)) == 2
+    assert (tmp_path / "mine/AttGAN/0_real/a.png").read_bytes() == b"a"
+    assert (tmp_path / "mine/readme.txt").exists()
+
+    def refuse(**options):
+        raise RuntimeError("too many users")
+
+    gdown.download_folder = refuse
+    with pytest.raises(DownloadError, match=r"too many users\n.*in a browser"):
+        run_plan(plan)
+    monkeypatch.setitem(sys.modules, "gdown", None)
+    with pytest.raises(MissingPackageError, match=r"npr-keras\[download\]"):
+        run_plan(plan)
