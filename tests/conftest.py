@@ -1,9 +1,11 @@
 """Fixtures: small image trees, and a process with another backend or without a package."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -11,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 from PIL import Image
+from stubs import Brightness
 
 ROOT = Path(__file__).parent.parent
 BACKENDS = ("tensorflow", "torch", "jax")
@@ -112,3 +115,38 @@ def cli(run_python):
         return run_python(script, args=args, check=False, quiet=True, **options)
 
     return run
+
+
+@pytest.fixture
+def invoke():
+    """Runs `npr-keras` in this process: quicker, for what needs none of its own."""
+    from click.testing import CliRunner
+
+    from npr_keras_cli.main import main
+
+    def run(*args):
+        done = CliRunner().invoke(main, list(map(str, args)), prog_name="npr-keras")
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return SimpleNamespace(returncode=done.exit_code, stdout=done.stdout, stderr=done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def stub_models(monkeypatch, tmp_path):
+    """Whatever is named as a model is `Brightness`; digits in its name are the threshold."""
+    monkeypatch.setenv("NPR_CACHE", str(tmp_path / "cache"))
+
+    def stub(model):
+        digits = re.findall(r"\d+", Path(model).stem)
+        return Brightness(int(digits[0]) if digits else 127)
+
+    monkeypatch.setattr("npr_keras.predict.open_predictor", stub)
+
+
+def error_of(done, code=1):
+    """What a failed command said."""
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr

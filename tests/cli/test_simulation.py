@@ -52,7 +52,7 @@ def test_demo_does_what_its_commands_say(small_simulation, tmp_path, monkeypatch
     assert re.search(
         r"Done in \d+:\d\d\. The detector is saved_models/demo-7/model\.keras", done.stderr
     )
-    assert re.search(r"^bilinear \(2 classes\) +2 +2 ", done.stdout, re.M)
+    assert re.search(r"^bilinear \(2 classes\) +4 ", done.stdout, re.M)
     assert re.search(r"^mean of 2 sets", done.stdout, re.M)
     assert len(re.findall(r"^ +\d\.\d{4} +(?:real|generated) ", done.stdout, re.M)) == 2
 

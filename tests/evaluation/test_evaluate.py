@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
+from stubs import Brightness
 
 from npr_keras.config import PROTOCOLS
 from npr_keras.data.folder import find_sets
@@ -8,14 +9,6 @@ from npr_keras.errors import CheckpointError, TooManyUnreadableError
 from npr_keras.evaluation.evaluate import batches_by_size, evaluate, mean_over_sets, pooled
 
 NATIVE = PROTOCOLS["native"]
-
-
-class Brightness:
-    """A predictor whose logit anybody can compute from the file."""
-
-    def predict(self, images):
-        assert images.dtype == np.uint8
-        return images.mean((1, 2, 3), dtype=np.float64).astype(np.float32) - 127
 
 
 def test_every_score_belongs_to_its_image(make_set, make_images, tmp_path):
