@@ -33,6 +33,8 @@ def stream_pixels(
     Yields:
         The record's index and its pixels, uint8 (H, W, 3), in order.
     """
+    if not records:  # tf.data could not tell what they are
+        return
     if choose_pipeline(pipeline) == "tf.data":
         yield from _stream_tf(records, protocol, unreadable)
     else:

@@ -37,18 +37,20 @@ def sets(make_set, tmp_path):
     return find_sets(tmp_path / "sets")[0]
 
 
-def judge(predictor, sets, keep):
-    return evaluate(predictor, sets, NATIVE, 3, "pydataset", 0.2, keep=keep)
+def judge(predictor, sets, keep, pipeline="pydataset"):
+    return evaluate(predictor, sets, NATIVE, 3, pipeline, 0.2, keep=keep)
 
 
-def test_killed_twice_and_resumed(sets, tmp_path):
-    expected = judge(Stub(), sets, None)
+@pytest.mark.parametrize("pipeline", ["tf.data", "pydataset"])
+def test_killed_twice_and_resumed(sets, tmp_path, pipeline):
+    """The second time all of the first set is there, and nothing of the second."""
+    expected = judge(Stub(), sets, None, pipeline)
     keep = tmp_path / "kept"
     for stop_after in (5, 6):
         with pytest.raises(KeyboardInterrupt):
-            judge(Stub(stop_after), sets, keep)
+            judge(Stub(stop_after), sets, keep, pipeline)
     last = Stub()
-    results = judge(last, sets, keep)
+    results = judge(last, sets, keep, pipeline)
     assert last.seen == 20 - 6 - 6  # nothing was scored twice, whole batches of 3 at a time
     for ours, theirs in zip(results, expected, strict=True):
         np.testing.assert_array_equal(ours.logits, theirs.logits)
