@@ -51,7 +51,9 @@ def judged(predictors, sets, calibration, settings: dict) -> list:
                 keep=cache_folder() / "scores",
                 **settings,
             )
-            threshold = calibrated_threshold(judge(sets=first)) if first else None
+            threshold = predictor.calibration.threshold if predictor.calibration.images else None
+            if first:
+                threshold = calibrated_threshold(judge(sets=first))
             results = judge(sets=sets, threshold=threshold)
             identity = predictor.identity
             evaluations.append(Evaluation(name, model, results, identity, threshold, backend))

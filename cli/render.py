@@ -9,29 +9,6 @@ import sys
 from npr_keras_cli.console import stdout
 
 
-def show_predictions(rows, protocol: str) -> int:
-    """Prints a line for each scored image as it comes; returns how many could not be read.
-
-    Args:
-        rows: What `npr_keras.predict.score_files` yields.
-        protocol: The name of how files became pixels.
-    """
-    from rich.text import Text
-
-    stdout().print("probability  verdict    image", style="bold")
-    unreadable = 0
-    for row in rows:
-        if "error" in row:
-            unreadable += 1
-            figures = f"{'–':>11}  {'–':9}  "
-            line = f"{figures}{row['error']}"
-        else:
-            line = f"{row['probability']:11.4f}  {row['verdict']:9}  {row['path']}"
-        stdout().print(Text(line), soft_wrap=True)
-    stdout().print(f"\nProbability of being generated; pixels: {protocol}.", style="dim")
-    return unreadable
-
-
 def show_speed(rates: dict[str, float], backend: str) -> None:
     """Prints images a second, and ours as a multiple of each of the others."""
     ours = next(iter(rates.values()))

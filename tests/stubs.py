@@ -2,13 +2,15 @@
 
 import numpy as np
 
-from npr_keras.config import PROTOCOLS
+from npr_keras.config import PROTOCOLS, Calibration
 
 
 class Brightness:
     """A predictor whose logit anybody can compute from the file: mean level, less a threshold."""
 
     preprocessing = PROTOCOLS["resize256"]
+    calibration = Calibration()
+    robustness = ()
 
     def __init__(self, threshold=127, identity="brightness"):
         self.threshold = threshold

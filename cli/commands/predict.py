@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 
 import click
 
@@ -11,7 +11,7 @@ from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 
 
 @click.command("predict")
-@click.argument("paths", nargs=-1, required=True, type=click.Path())
+@click.argument("paths", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option("--model", required=True, type=click.Path(), help="A .keras file, or a run's folder.")
 @click.option(
     "--protocol",
@@ -20,31 +20,31 @@ from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
     type=click.Choice(list(PROTOCOLS)),
     help="How files become pixels.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+@click.option("--json", "form", flag_value="json", help="Print JSON, one object a line.")
+@click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @backend_option
-def command(paths, model, protocol, as_json, backend):
-    """Score images, and everything in folders.
+def command(paths, model, protocol, form, backend):
+    """Say of images whether they were generated, and when that cannot be known.
 
-    The probability that an image was generated, as the model sees it. A picture that was
-    recompressed or resized since has lost what the model looks at: a low score says nothing then.
+    Images, and everything in folders; - reads standard input: paths, one a line, or one image.
+    The verdict is inconclusive where a picture was compressed or resized in a way that the
+    detector was not measured on (see npr-keras robustness), or fails on. What a file claims of its
+    origin is shown and does not count. Exit code 1 where a file could not be read.
 
     \b
     npr-keras predict photo.jpg --model saved_models/npr
     npr-keras predict DIR --model saved_models/npr --json
+    find DIR -name '*.png' | npr-keras predict - --model saved_models/npr --csv
     """
-    from npr_keras_cli.render import show_predictions
+    from npr_keras_cli.predictions_view import show_predictions
+    from npr_keras_cli.standard_input import given_paths
 
     import_tensorflow_quietly()
-    from npr_keras.predict import KerasPredictor
+    from npr_keras.predict import open_predictor
     from npr_keras.predict.score_files import score_files
 
-    scored = score_files(KerasPredictor(model), paths, PROTOCOLS[protocol])
-    if as_json:
-        unreadable = 0
-        for row in scored:
-            click.echo(json.dumps(row))
-            unreadable += "error" in row
-    else:
-        unreadable = show_predictions(scored, protocol)
-    if unreadable:
-        raise SystemExit(1)
+    predictor = open_predictor(model)
+    with given_paths(paths) as (files, names):
+        predictions = score_files(predictor, files, PROTOCOLS[protocol])
+        unreadable = show_predictions(predictions, predictor, protocol, form, names)
+    sys.exit(1 if unreadable else 0)

@@ -240,13 +240,15 @@ def _records(label_folders: dict[int, list[str]], class_name: str) -> list[Recor
 
 def list_images(folder: str | os.PathLike) -> list[str]:
     """All image files below a folder, sorted by path; other and hidden files are passed over."""
-    paths = [
-        os.path.join(parent, name)
-        for parent, _, files in _tree(os.fspath(folder))
-        for name in files
-        if is_image_name(name)
-    ]
-    return sorted(paths)
+    return sorted(iter_images(folder))
+
+
+def iter_images(folder: str | os.PathLike) -> Iterator[str]:
+    """The same files one by one, folder by folder; sorted in each of them."""
+    for parent, _, files in _tree(os.fspath(folder)):
+        for name in files:
+            if is_image_name(name):
+                yield os.path.join(parent, name)
 
 
 def _by_path(records: Iterable[Record]) -> tuple[Record, ...]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from npr_keras.config import Preprocessing
-from npr_keras.data.decode import load
+from npr_keras.data.decode import decode, load, preprocess
 from npr_keras.data.pipeline import choose_pipeline, import_tensorflow, worker_count
 from npr_keras.data.records import Record
 from npr_keras.data.unreadable import Unreadable
@@ -41,13 +41,29 @@ def stream_pixels(
         yield from _stream_pillow(records, protocol, unreadable)
 
 
-def _stream_pillow(records, protocol, unreadable):
+def stream_through(
+    records: Sequence[Record],
+    change: Callable[[np.ndarray, int], np.ndarray],
+    protocol: Preprocessing,
+    unreadable: Unreadable,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """As `stream_pixels`, with something done to each image between decoding and the protocol.
+
+    Args:
+        records, protocol, unreadable: As there.
+        change: From an image's pixels, uint8 (H, W, 3), and its index to other pixels.
+    """
+    yield from _stream_pillow(records, protocol, unreadable, change)
+
+
+def _stream_pillow(records, protocol, unreadable, change=None):
     workers = worker_count()
     with ThreadPoolExecutor(workers) as pool:
         ahead = []
         for index in range(len(records) + 2 * workers):
             if index < len(records):
-                ahead.append(pool.submit(_load_or_reason, records[index].path, protocol))
+                path = records[index].path
+                ahead.append(pool.submit(_load_or_reason, path, protocol, change, index))
             if index >= 2 * workers:
                 done = index - 2 * workers
                 pixels = ahead.pop(0).result()
@@ -57,11 +73,17 @@ def _stream_pillow(records, protocol, unreadable):
                     yield done, pixels
 
 
-def _load_or_reason(path, protocol):
+def _load_or_reason(path, protocol, change=None, index=0):
     try:
-        return load(path, protocol)
+        if change is None:
+            return load(path, protocol)
+        pixels = change(decode(path), index)
     except UnreadableImageError as error:
         return str(error)
+    try:
+        return preprocess(pixels, protocol)
+    except UnreadableImageError as error:
+        return f"Cannot use {path}: {error}"
 
 
 def _stream_tf(records, protocol, unreadable):

@@ -35,11 +35,12 @@ def save_detector(detector: Detector, path: str | os.PathLike, optimizer: bool =
 
 def file_digest(path: str | os.PathLike) -> str:
     """SHA-256 of a `.keras` file, or of the one in a folder."""
-    with open(_model_file(path), "rb") as file:
+    with open(model_file(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _model_file(path) -> str:
+def model_file(path: str | os.PathLike) -> str:
+    """The `.keras` file that is meant by a path: itself, or the one in a folder."""
     path = os.fspath(path)
     return os.path.join(path, MODEL_FILE) if os.path.isdir(path) else path
 
@@ -54,7 +55,7 @@ def load_detector(path: str | os.PathLike, compile: bool = False) -> Detector:
     Raises:
         CheckpointError: If there is no such file, it is broken, or holds another kind of model.
     """
-    path = _model_file(path)
+    path = model_file(path)
     if not os.path.isfile(path):
         raise CheckpointError(
             f"No model at {path}. Expected a .keras file, or a folder with {MODEL_FILE} in it."

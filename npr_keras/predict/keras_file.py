@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from npr_keras.config import Preprocessing
+from npr_keras.config import Calibration, Condition, Preprocessing
 from npr_keras.models import Detector, load_detector
 from npr_keras.models.files import file_digest
 
@@ -37,6 +37,16 @@ class KerasPredictor:
     def preprocessing(self) -> Preprocessing:
         """How image files become this predictor's input."""
         return self.detector.preprocessing
+
+    @property
+    def calibration(self) -> Calibration:
+        """What its logits mean."""
+        return self.detector.config.calibration
+
+    @property
+    def robustness(self) -> tuple[Condition, ...]:
+        """How it does on images with a history, as far as that was measured."""
+        return self.detector.config.robustness
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Scores images of one size: uint8 (B, H, W, 3) to float32 logits, (B,)."""

@@ -1,68 +1,177 @@
-"""Files and folders to scores, one after the other, in order."""
+"""Files and folders to scores and verdicts, one after the other, in order, in constant memory."""
 
 from __future__ import annotations
 
-import math
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
 from npr_keras.config import Preprocessing
-from npr_keras.data.decode import load
-from npr_keras.data.folder import list_images
-from npr_keras.errors import CheckpointError, LayoutError, UnreadableImageError
+from npr_keras.data.decode import decode, preprocess
+from npr_keras.data.folder import iter_images
+from npr_keras.data.history import History, read_history
+from npr_keras.errors import CheckpointError, DataError, UnreadableImageError
+from npr_keras.predict.verdict import judge
+
+MAX_PIXELS = 40_000_000  # of what the detector sees; its first layer takes 64 bytes for each
+_AHEAD = 16  # images that are loaded while others are scored
+_AHEAD_PIXELS = 16_000_000  # of all of these together; one image alone may be larger
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is said of one file.
+
+    Attributes:
+        path: The file.
+        error: Why there is no score; "" where there is one, and the rest holds.
+        logit: The detector's output.
+        probability: Of being generated, calibrated.
+        threshold: The logit above which images are called generated.
+        verdict: "real", "generated" or "inconclusive".
+        reasons: Why it is inconclusive.
+        pixels: What the detector saw: the protocol's name and the size.
+        history: What the file tells of itself.
+    """
+
+    path: str
+    error: str = ""
+    logit: float = float("nan")
+    probability: float = float("nan")
+    threshold: float = float("nan")
+    verdict: str = ""
+    reasons: tuple[str, ...] = ()
+    pixels: str = ""
+    history: History | None = None
 
 
 def score_files(
-    predictor, paths: Iterable[str | os.PathLike], protocol: Preprocessing
-) -> Iterator[dict]:
+    predictor,
+    paths: Iterable[str | os.PathLike],
+    protocol: Preprocessing,
+    batch_size: int = 16,
+) -> Iterator[Prediction]:
     """Scores images.
 
     Args:
-        predictor: What scores them: anything with `predict(images)`.
-        paths: Image files, and folders, which are searched with everything below them.
+        predictor: What scores them: `predict(images)`, `calibration` and `robustness`.
+        paths: Image files, and folders, which are searched with everything below them. Taken one
+            by one: it may be endless.
         protocol: How files become pixels.
+        batch_size: Images of one size that are scored together, at most.
 
-    Returns:
-        An iterator: a dict for each image, in order: "path", and "logit", "probability" and "verdict"
-        ("generated" above probability 0.5, else "real"), or "error" where it cannot be read.
+    Yields:
+        A `Prediction` for each image, in order. What cannot be read has an `error`.
 
     Raises:
         CheckpointError: If the model gives NaN.
-        LayoutError: If a path does not exist, or a folder holds no images; before any is scored.
     """
-    return _score(predictor, _expand(paths), protocol)
+    with ThreadPoolExecutor(2) as pool:
+        waiting: deque = deque()
+        loaded: list[_Loaded] = []
+        files = _expand(paths)
+        more = True
+        while more or waiting or loaded:
+            while more and len(waiting) < _AHEAD:
+                path = next(files, None)
+                if path is None:
+                    more = False
+                else:
+                    waiting.append(pool.submit(_load, path, protocol))
+            if waiting:
+                loaded.append(waiting.popleft().result())
+            if not waiting or len(loaded) >= batch_size or _size(loaded) > _AHEAD_PIXELS:
+                yield from _score(predictor, loaded, protocol)
+                loaded = []
 
 
-def _score(predictor, paths, protocol):
-    for path in paths:
-        try:
-            pixels = load(path, protocol)
-        except UnreadableImageError as error:
-            yield {"path": path, "error": str(error)}
-            continue
-        logit = float(predictor.predict(pixels[None])[0])
-        if np.isnan(logit):
-            raise CheckpointError(
-                f"The model gives NaN instead of a logit, first for {path}. Its weights are broken; "
-                "a training that diverged leaves such weights."
+@dataclass
+class _Loaded:
+    path: str
+    pixels: np.ndarray | None = None
+    history: History | None = None
+    error: str = ""
+
+
+def _size(loaded: list[_Loaded]) -> int:
+    return sum(one.pixels.size // 3 for one in loaded if one.pixels is not None)
+
+
+def _load(entry: tuple[str, str], protocol: Preprocessing) -> _Loaded:
+    path, error = entry
+    if error:
+        return _Loaded(path, error=error)
+    try:
+        pixels = decode(path)
+        seen = preprocess(pixels, protocol)
+        height, width = seen.shape[:2]
+        if height * width > MAX_PIXELS:
+            raise UnreadableImageError(
+                f"{width} x {height} pixels are more than fit into memory at once ({MAX_PIXELS:,}); "
+                "--protocol centercrop looks at the middle of it"
             )
-        yield {
-            "path": path,
-            "logit": logit,
-            "probability": 1 / (1 + math.exp(min(-logit, 700.0))),
-            "verdict": "generated" if logit > 0 else "real",
-        }
+        return _Loaded(path, seen, read_history(path, pixels))
+    except (UnreadableImageError, OSError) as fault:
+        return _Loaded(path, error=str(fault))
 
 
-def _expand(paths) -> list[str]:
-    files = []
+def _score(predictor, loaded: list[_Loaded], protocol: Preprocessing) -> Iterator[Prediction]:
+    """Scores what is of one size together; gives it back in order."""
+    sizes: dict[tuple[int, ...], list[int]] = {}
+    for i, one in enumerate(loaded):
+        if one.pixels is not None:
+            sizes.setdefault(one.pixels.shape, []).append(i)
+    logits: dict[int, float] = {}
+    for indices in sizes.values():
+        found = predictor.predict(np.stack([loaded[i].pixels for i in indices]))
+        logits |= {i: float(logit) for i, logit in zip(indices, found, strict=True)}
+    for i, one in enumerate(loaded):
+        yield (
+            _predicted(predictor, one, logits[i], protocol)
+            if i in logits
+            else Prediction(one.path, one.error)
+        )
+
+
+def _predicted(predictor, one: _Loaded, logit: float, protocol: Preprocessing) -> Prediction:
+    if np.isnan(logit):
+        raise CheckpointError(
+            f"The model gives NaN instead of a logit, first for {one.path}. Its weights are broken; "
+            "a training that diverged leaves such weights."
+        )
+    calibration = predictor.calibration
+    verdict = judge(logit, one.history, calibration, predictor.robustness, protocol.name)
+    height, width = one.pixels.shape[:2]
+    return Prediction(
+        one.path,
+        logit=logit,
+        probability=calibration.probability(logit),
+        threshold=calibration.threshold,
+        verdict=verdict.verdict,
+        reasons=verdict.reasons,
+        pixels=f"{protocol.name} {width}x{height}",
+        history=one.history,
+    )
+
+
+def _expand(paths) -> Iterator[tuple[str, str]]:
+    """Each file, and why there is none where a path leads nowhere."""
     for path in map(os.fspath, paths):
-        found = list_images(path) if os.path.isdir(path) else [path]
-        if not found:
-            raise LayoutError(f"No image files in the folder {path}.")
-        if not os.path.exists(found[0]):
-            raise LayoutError(f"No such file or folder: {path}")
-        files += found
-    return files
+        if not os.path.isdir(path):
+            gone = "" if os.path.lexists(path) else f"No such file or folder: {path}"
+            yield path, gone
+            continue
+        count = 0
+        try:
+            for file in iter_images(path):
+                yield file, ""
+                count += 1
+        except DataError as error:
+            yield path, str(error)
+            continue
+        if not count:
+            yield path, f"No image files in the folder {path}"

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
+from collections.abc import Sequence
 
 import numpy as np
 
+from npr_keras.atomic import replacing, write_text
+from npr_keras.config import Condition
+from npr_keras.evaluation.calibrate import Bin, expected_calibration_error
 from npr_keras.evaluation.evaluate import SetResult
 from npr_keras.evaluation.metrics import FIGURES
 from npr_keras.evaluation.published import METHOD, published_figures
@@ -123,3 +128,91 @@ def score_histogram(result: SetResult, threshold: float | None = None, limit: fl
 
 def _short(name: str, limit: int = 30) -> str:
     return name if len(name) <= limit else f"{name[: limit - 1]}…"
+
+
+def reliability_diagram(before: list[Bin], after: list[Bin]):
+    """How often images of some probability are generated, before and after calibration.
+
+    Guo, Pleiss, Sun, Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, Figure 1.
+
+    Args:
+        before, after: See `npr_keras.evaluation.calibrate.reliability`.
+
+    Returns:
+        A matplotlib figure.
+    """
+    drawing = figure(7.2, 3.9)
+    panels = drawing.subplots(2, 2, sharex=True, height_ratios=(3, 1))
+    for column, (title, rows) in enumerate((("before", before), ("after", after))):
+        upper, lower = panels[:, column]
+        full = [row for row in rows if row.images]
+        centres = [(row.low + row.high) / 2 for row in rows]
+        width = rows[0].high - rows[0].low
+        upper.plot([0, 1], [0, 1], color=_GREY, linewidth=1)
+        upper.plot(
+            [row.probability for row in full],
+            [row.generated for row in full],
+            "o-",
+            color=FAKE_COLOUR,
+            markersize=5,
+        )
+        error = 100 * expected_calibration_error(rows)
+        upper.set_title(f"{title}: calibration error {error:.1f} %", fontsize=10, loc="left")
+        upper.set_ylim(-0.03, 1.03)
+        lower.bar(centres, [row.images for row in rows], 0.9 * width, color=REAL_COLOUR)
+        lower.set_xlim(0, 1)
+        lower.set_xlabel("probability of being generated", fontsize=9)
+        for axes in (upper, lower):
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.tick_params(labelsize=8)
+    panels[0, 0].set_ylabel("fraction generated", fontsize=9)
+    panels[1, 0].set_ylabel("images", fontsize=9)
+    return drawing
+
+
+def robustness_chart(conditions: Sequence[Condition]):
+    """What each kind of treatment does: accuracy on real and on generated images, and AP.
+
+    Args:
+        conditions: See `npr_keras.evaluation.robustness.measure_robustness`.
+
+    Returns:
+        A matplotlib figure.
+    """
+    kinds = [k for k in dict.fromkeys(c.kind for c in conditions) if k != "none"]
+    untouched = [c for c in conditions if c.kind == "none"]
+    drawing = figure(2.5 * max(1, len(kinds)), 2.9)
+    panels = drawing.subplots(1, max(1, len(kinds)), sharey=True, squeeze=False)[0]
+    lines = (
+        ("real_accuracy", "real called real", REAL_COLOUR, "o-"),
+        ("fake_accuracy", "generated called generated", FAKE_COLOUR, "s-"),
+        ("average_precision", "AP", "black", "^:"),
+    )
+    for axes, kind in zip(panels, kinds, strict=False):
+        own = sorted((c for c in conditions if c.kind == kind), key=lambda c: c.amount)
+        # From little to much harm, beginning with the picture as it is, where that was measured.
+        if kind in ("jpeg", "webp"):
+            own.reverse()
+        rows = [*untouched[:1], *own]
+        names = ["as is"] * bool(untouched) + [f"{c.amount:g}" for c in own]
+        for name, label, colour, style in lines:
+            values = [100 * getattr(c, name) for c in rows]
+            axes.plot(range(len(rows)), values, style, color=colour, markersize=4, label=label)
+        axes.set_xticks(range(len(rows)), names, fontsize=8)
+        axes.set_title(kind, fontsize=10, loc="left")
+        axes.grid(axis="y", color="#eeeeee")
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylim(-3, 103)
+    panels[0].set_ylabel("per cent", fontsize=9)
+    drawing.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3,
+                   frameon=False, fontsize=9)  # fmt: skip
+    return drawing
+
+
+def save(drawing, path: str | os.PathLike) -> None:
+    """Writes a figure, atomically: `.svg`, or `.png` at 160 dots an inch."""
+    if os.fspath(path).lower().endswith(".svg"):
+        write_text(path, svg(drawing))
+    else:
+        with replacing(path) as temporary:
+            drawing.savefig(temporary, format="png", dpi=160)

@@ -1,0 +1,100 @@
+"""Calibration: the images' scores with progress, what was found, and its diagram."""
+
+from __future__ import annotations
+
+import os
+
+from npr_keras.errors import ConfigError, LayoutError, MissingPackageError
+from npr_keras_cli.console import progress_bar, say, stdout, warn_left_out
+
+_DRAWN = (".svg", ".png")
+
+
+def scored_images(predictor, data, reals, protocol, pipeline: str, max_unreadable: float):
+    """Labels and logits of the images to calibrate on."""
+    import numpy as np
+
+    from npr_keras.data.records import ImageSet
+    from npr_keras.evaluation.evaluate import evaluate
+    from npr_keras_cli.suites_view import judged_sets
+
+    sets = judged_sets(data, pool=True) if data else [ImageSet(reals, _real_images(reals))]
+    with progress_bar() as bar:
+        task = bar.add_task("scoring", total=len(sets[0].records), note="")
+        (result,) = evaluate(
+            predictor,
+            sets,
+            protocol,
+            pipeline=pipeline,
+            max_unreadable=max_unreadable,
+            progress=lambda name, done: bar.update(task, advance=done),
+        )
+    warn_left_out(result.unreadable)
+    scored = ~np.isnan(result.logits)
+    labels = np.array([record.label for record in result.records])
+    return labels[scored], result.logits[scored]
+
+
+def _real_images(folder: str):
+    """All images in a folder; where it has folders for the labels, those of real ones."""
+    from npr_keras.data.folder import find_every_set, list_images
+    from npr_keras.data.records import REAL, Record
+
+    if not os.path.isdir(folder):
+        raise LayoutError(f"{folder}: no such folder. Expected one with photographs in it.")
+    try:
+        records = [r for s in find_every_set(folder) for r in s.records if r.label == REAL]
+    except LayoutError:
+        records = [Record(path, REAL) for path in list_images(folder)]
+    if not records:
+        raise LayoutError(f"No real images in the folder {folder}.")
+    return tuple(records)
+
+
+def check_figure(path: str) -> None:
+    """Raises what would stop `draw`, before the work."""
+    if os.path.splitext(path)[1].lower() not in _DRAWN:
+        raise ConfigError(f"A figure ends in one of {', '.join(_DRAWN)}. Received: {path!r}")
+    folder = os.path.dirname(path)
+    if folder and not os.path.isdir(folder):
+        raise ConfigError(f"--figure {path}: no such folder: {folder}")
+    import importlib.util
+
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingPackageError('Figures need matplotlib: pip install "npr-keras[report]"')
+
+
+def draw(found, path: str) -> None:
+    """Writes the reliability diagram."""
+    from npr_keras.report.charts import reliability_diagram, save
+
+    save(reliability_diagram(found.before, found.after), path)
+
+
+def show_calibration(found, stored_in: str | None) -> None:
+    """Prints what was found, and where it is kept."""
+    from npr_keras.evaluation.calibrate import expected_calibration_error
+
+    calibration = found.calibration
+    lines = [f"images       {calibration.images:,}"]
+    if found.after:
+        before, after = map(expected_calibration_error, (found.before, found.after))
+        lines += [
+            f"temperature  {calibration.temperature:.4g}",
+            f"shift        {calibration.shift:.4g}",
+            f"calibration error (ECE, 10 bins)  {100 * before:.1f} % before, {100 * after:.1f} % after",
+        ]
+    at = calibration.probability(calibration.threshold)
+    lines.append(f"threshold    logit {calibration.threshold:.4g}, probability {at:.4g}")
+    if found.rate:
+        low, high = (100 * end for end in found.rate.interval)
+        lines += [
+            f"             {found.rate.above} of {found.rate.images:,} real images are above it: "
+            f"{100 * found.rate.above / found.rate.images:.2f} %,",
+            f"             95 % interval {low:.2f} to {high:.2f} % (exact binomial). With 95 %",
+            f"             confidence it keeps {100 * found.rate.rate:g} %; that takes {found.needed:,} real images.",
+        ]
+    for line in lines:
+        stdout().print(line, markup=False, soft_wrap=True)
+    if stored_in:
+        say(f"Stored in {stored_in}: predict and eval use it.")

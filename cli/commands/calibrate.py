@@ -1,0 +1,77 @@
+"""`npr-keras calibrate`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from npr_keras.config import PROTOCOLS
+from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
+from npr_keras_cli.options import pipeline_option, share, unreadable_option
+
+
+@click.command("calibrate")
+@click.option("--model", required=True, type=click.Path(), help="A .keras file, or a run's folder.")
+@click.option("--data", type=click.Path(), help="Real and generated images, in 0_real and 1_fake.")
+@click.option("--reals", type=click.Path(), help="Real images alone, in any folders.")
+@click.option(
+    "--fpr",
+    callback=share,
+    help="Share of real images that may be called generated, such as 1%.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(list(PROTOCOLS)),
+    help="How files become pixels.  [default: the model's]",
+)
+@click.option(
+    "--figure", type=click.Path(dir_okay=False), help="Draw a reliability diagram: .svg or .png."
+)
+@click.option("--dry-run", is_flag=True, help="Do not store it with the model.")
+@unreadable_option
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@pipeline_option
+@backend_option
+def command(
+    model, data, reals, fpr, protocol, figure, dry_run, max_unreadable, as_json, pipeline, backend
+):
+    """Find out what a detector's scores mean, and store it with the detector.
+
+    From real and generated images (--data): a temperature and a shift, so that of the images with
+    probability 0.8 four in five are generated, both kinds being equally many; the threshold is at
+    0.5. From real images alone (--reals with --fpr), or in addition (--data with --fpr): the
+    threshold that, with 95 % confidence, not more than that share of real images exceed.
+
+    The images have to be like those that will be scored: same origin, same formats.
+
+    \b
+    npr-keras calibrate --model saved_models/npr --data DIR
+    npr-keras calibrate --model saved_models/npr --reals DIR --fpr 1%
+    """
+    from npr_keras_cli.calibration_view import check_figure, draw, scored_images, show_calibration
+
+    if (data is None) == (reals is None):
+        raise click.UsageError("From what: either --data DIR or --reals DIR.")
+    if reals and fpr is None:
+        raise click.UsageError("--reals needs --fpr, such as --fpr 1%.")
+    if figure:
+        if reals:
+            raise click.UsageError("A reliability diagram needs --data: real and generated images.")
+        check_figure(figure)
+    import_tensorflow_quietly()
+    from npr_keras.predict import open_predictor
+    from npr_keras.predict.calibration import calibrate, store
+
+    predictor = open_predictor(model)
+    chosen = PROTOCOLS[protocol] if protocol else predictor.preprocessing
+    labels, logits = scored_images(predictor, data, reals, chosen, pipeline, max_unreadable)
+    found = calibrate(labels, logits, fpr, predictor.calibration, chosen.name)
+    if figure:
+        draw(found, figure)
+    if not dry_run:
+        store(model, calibration=found.calibration)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=2))
+    else:
+        show_calibration(found, None if dry_run else model)

@@ -1,0 +1,70 @@
+"""`npr-keras explain`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from npr_keras.config import PROTOCOLS
+from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
+
+
+@click.command("explain")
+@click.argument("images", nargs=-1, required=True, type=click.Path())
+@click.option("--model", required=True, type=click.Path(), help="A .keras file, or a run's folder.")
+@click.option("--out", required=True, type=click.Path(file_okay=False), help="Where figures go.")
+@click.option(
+    "--compare",
+    is_flag=True,
+    help="Two images, real and generated, of one size: their NPR maps and what is between them.",
+)
+@click.option(
+    "--grid",
+    default=8,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Regions a side that get a score each.",
+)
+@click.option(
+    "--format",
+    "forms",
+    multiple=True,
+    type=click.Choice(["png", "svg"]),
+    help="May be given twice.  [default: png]",
+)
+@click.option("--arrays", is_flag=True, help="Write the maps too, as .npy files.")
+@click.option(
+    "--protocol",
+    default="native",
+    show_default=True,
+    type=click.Choice(list(PROTOCOLS)),
+    help="How files become pixels.",
+)
+@backend_option
+def command(images, model, out, compare, grid, forms, arrays, protocol, backend):
+    """Draw where in a picture the evidence sits.
+
+    One figure an image: the picture, its NPR map for each colour, the class activation map (exact
+    here: its mean is the logit) and the logit of each region of a grid. For partly generated
+    pictures the regions tell where to look.
+
+    \b
+    npr-keras explain picture.png --model saved_models/npr --out figures
+    npr-keras explain --compare real.png generated.png --model saved_models/npr --out figures
+    """
+    from npr_keras_cli.explanation_view import explain_all, explain_pair, require_drawing
+
+    if compare and len(images) != 2:
+        raise click.UsageError("--compare takes two images: a real one and a generated one.")
+    require_drawing(out)
+    import_tensorflow_quietly()
+    from npr_keras.predict import KerasPredictor
+
+    predictor = KerasPredictor(model)
+    chosen = PROTOCOLS[protocol]
+    forms = forms or ("png",)
+    if compare:
+        explain_pair(predictor, images, chosen, grid, out, forms, arrays)
+        return
+    sys.exit(1 if explain_all(predictor, images, chosen, grid, out, forms, arrays) else 0)

@@ -1,0 +1,99 @@
+"""Explanations: figures and arrays into a folder, a line for each image."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+from npr_keras.errors import ConfigError, MissingPackageError, UnreadableImageError
+from npr_keras_cli.console import say, stdout
+
+
+def require_drawing(out: str) -> None:
+    """Raises what would stop the drawing, before the work; makes the folder."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingPackageError('Figures need matplotlib: pip install "npr-keras[report]"')
+    os.makedirs(out, exist_ok=True)
+
+
+def explain_all(predictor, images, protocol, grid: int, out: str, forms, arrays: bool) -> int:
+    """A figure for each image; returns how many could not be read."""
+    from npr_keras.data.decode import load
+    from npr_keras.explain import explain
+    from npr_keras.explain.figures import explanation_figure
+
+    unreadable = 0
+    taken: set[str] = set()
+    stdout().print("      logit  probability  figure", style="bold")
+    for path in images:
+        try:
+            pixels = load(path, protocol)
+        except UnreadableImageError as error:
+            unreadable += 1
+            stdout().print(f"{'–':>11}  {'–':>11}  {error}", markup=False, soft_wrap=True)
+            continue
+        found = explain(predictor.detector, pixels, grid)
+        probability = predictor.calibration.probability(found.logit)
+        name = _free_name(Path(path).stem, taken)
+        drawing = explanation_figure(found, os.path.basename(path), probability)
+        written = _write(drawing, Path(out, name), forms)
+        if arrays:
+            _write_arrays(found, Path(out, name))
+        line = f"{found.logit:11.4f}  {probability:11.4f}  {written}"
+        stdout().print(line, markup=False, soft_wrap=True)
+    return unreadable
+
+
+def explain_pair(predictor, images, protocol, grid: int, out: str, forms, arrays: bool) -> None:
+    """One figure of two images of one size."""
+    from npr_keras.data.decode import load
+    from npr_keras.explain import explain
+    from npr_keras.explain.figures import comparison_figure
+
+    pixels = [load(path, protocol) for path in images]
+    if pixels[0].shape != pixels[1].shape:
+        sizes = " and ".join(f"{p.shape[1]} x {p.shape[0]}" for p in pixels)
+        raise ConfigError(
+            f"--compare takes images of one size. Received: {sizes}. --protocol resize256 makes them "
+            "one, and changes their NPR maps."
+        )
+    real, fake = (explain(predictor.detector, p, grid) for p in pixels)
+    names = [Path(path).stem for path in images]
+    drawing = comparison_figure(real, fake, [os.path.basename(path) for path in images])
+    written = _write(drawing, Path(out, f"{names[0]}-{names[1]}"), forms)
+    if arrays:
+        for name, one in zip(names, (real, fake), strict=True):
+            _write_arrays(one, Path(out, name))
+    say(str(written))
+
+
+def _free_name(stem: str, taken: set[str]) -> str:
+    """Images of the same name in different folders get a number."""
+    name, number = stem, 2
+    while name in taken:
+        name, number = f"{stem}-{number}", number + 1
+    taken.add(name)
+    return name
+
+
+def _write(drawing, path: Path, forms) -> Path:
+    from npr_keras.report.charts import save
+
+    for form in dict.fromkeys(forms):
+        written = path.with_name(f"{path.name}.{form}")
+        save(drawing, written)
+    return written
+
+
+def _write_arrays(found, path: Path) -> None:
+    import numpy as np
+
+    from npr_keras.atomic import replacing
+
+    for kind in ("representation", "activation", "regions"):
+        with (
+            replacing(path.with_name(f"{path.name}-{kind}.npy")) as temporary,
+            open(temporary, "wb") as file,
+        ):
+            np.save(file, getattr(found, kind))

@@ -1,0 +1,5 @@
+"""Where in a picture the evidence sits."""
+
+from npr_keras.explain.explain import Explanation, explain, region_logits
+
+__all__ = ["Explanation", "explain", "region_logits"]
