@@ -16,10 +16,18 @@ def show_check(check, root: str) -> None:
     head = f"{'set':24}{'label':11}{'images':>7}  {'format':12}{'size':16}{'quality':>7}"
     stdout().print(head, style="bold")
     for one in check.sets:
+        shown = one.name
         for label, name in enumerate(("real", "generated")):
             facts = [f for f in one.facts if f.record.label == label]
             if facts:
-                _line(one.name if label == 0 or len(one.name) > 23 else "", name, facts)
+                _line(shown, name, facts)
+                shown = ""
+        classes = _classes(one)
+        if len(classes) > 1:
+            text = ", ".join(
+                f"{name or '–'} {real} + {fake}" for name, (real, fake) in classes.items()
+            )
+            stdout().print(f"  classes, real + generated: {text}", markup=False, style="dim")
     faults = _faults(check, root)
     stdout().print()
     if not faults:
@@ -27,6 +35,13 @@ def show_check(check, root: str) -> None:
         stdout().print(
             f"Nothing wrong found in {count:,} images: all can be read, none is there twice,\n"
             "and neither format, size nor quality tells the label."
+        )
+    small = [one.name for one in check.sets if _is_small(one)]
+    if small:
+        stdout().print(
+            f"Too small to tell whether format, size or quality tells the label: {', '.join(small)}",
+            markup=False,
+            soft_wrap=True,
         )
     for head, lines in faults:
         stdout().print(head, style="bold", markup=False, soft_wrap=True)
@@ -52,6 +67,7 @@ def check_json(check, root: str) -> str:
         sets.append(
             {
                 "set": one.name,
+                "classes": _classes(one),
                 **by_label,
                 "unreadable": one.unreadable,
                 "rule": _rule(one.rule),
@@ -68,6 +84,20 @@ def check_json(check, root: str) -> str:
         "duplicates_within_sets": check.within_sets,
     }
     return json.dumps(report, indent=2) + "\n"
+
+
+def _classes(one) -> dict[str, tuple[int, int]]:
+    """Numbers of real and generated images of each class of a set."""
+    counted = Counter((f.record.class_name, f.record.label) for f in one.facts)
+    names = sorted({name for name, _ in counted})
+    return {name: (counted[name, 0], counted[name, 1]) for name in names}
+
+
+def _is_small(one) -> bool:
+    from npr_keras.data.check import SMALLEST
+
+    labels = Counter(f.record.label for f in one.facts if not f.error)
+    return 0 < min(labels[0], labels[1]) < SMALLEST
 
 
 def _rule(rule) -> dict | None:
@@ -118,7 +148,7 @@ def _faults(check, root: str) -> list[tuple[str, list[str]]]:
             lines = [" = ".join(os.path.relpath(path, root) for path in group) for group in groups]
             faults.append((f"{head} ({len(groups)})", lines))
     rules = [(one.name, one.rule) for one in check.sets if one.rule]
-    rules += [("all sets", check.rule)] if check.rule and len(rules) != 1 else []
+    rules += [("all sets", check.rule)] if check.rule else []
     if rules:
         faults.append(
             (

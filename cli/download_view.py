@@ -13,17 +13,19 @@ def show_plans(plans) -> None:
             _line(path.name, size_text(remote.size), plan.folder)
         for name in plan.done:
             _line(name, "unpacked", plan.folder)
-        if plan.download.drive:
+        if plan.download.drive and not plan.done:
             _line(f"{plan.download.title} (Google Drive)", "not told", plan.folder)
     sizes = [plan.size for plan in plans]
     total = size_text(None if None in sizes else sum(sizes))
     here = sum(plan.here for plan in plans)
     there = f", {size_text(here)} of it here" if here else ""
-    stdout().print(
-        f"\nIn all {total}{there}; {size_text(plans[0].free)} are free. Unpacking needs about as "
-        "much again.",
-        soft_wrap=True,
-    )
+    stdout().print(f"\nIn all {total}{there}; {size_text(plans[0].free)} are free.")
+    stdout().print("Unpacking needs about as much again.")
+    if any(plan.done for plan in plans):
+        stdout().print(
+            "What was unpacked is not fetched again; to fetch it, remove the folder .downloads\n"
+            "in the set's folder."
+        )
 
 
 def run_downloads(plans, keep_archives: bool, data_root) -> None:

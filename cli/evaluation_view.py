@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from string import ascii_uppercase
 
+from npr_keras.report.tables import half_width, per_cent, set_label
 from npr_keras_cli.console import stdout
 
 SIDE_BY_SIDE = 4  # detectors that fit beside each other; of more, only the means are shown
@@ -20,7 +21,7 @@ def show_evaluation(report: dict) -> None:
     if len(models) == 1:
         _one(models[0])
     else:
-        letters = dict(zip(ascii_uppercase, models, strict=False))
+        letters = dict(zip(_marks(len(models)), models, strict=True))
         for letter, model in letters.items():
             stdout().print(f"{letter}  {model['model']}", markup=False, soft_wrap=True)
         stdout().print()
@@ -29,6 +30,10 @@ def show_evaluation(report: dict) -> None:
         else:
             _means(models)
     _notes(report)
+
+
+def _marks(count: int) -> list[str]:
+    return list(ascii_uppercase[:count]) if count <= 26 else [str(n) for n in range(1, count + 1)]
 
 
 def _one(model: dict) -> None:
@@ -53,8 +58,8 @@ def _one(model: dict) -> None:
         count = f"{row['real'] + row['fake']:,}" if "real" in row else ""
         cells = [count] if counts else []
         for name in ("accuracy", "average_precision"):
-            cells += [_per_cent(row[name]), _half(row, name)]
-        cells += [_per_cent(row[name]) for name in names]
+            cells += [per_cent(row[name]), _half(row, name)]
+        cells += [per_cent(row[name]) for name in names]
         table.add_row(_text(_label(row)), *cells, *_paper(row, quoted), **style)
 
     _rows_and_means(table, [model], add)
@@ -72,7 +77,7 @@ def _beside(models: list[dict], letters: dict) -> None:
 
     def add(*rows, **style):
         figures = [
-            _per_cent(row[name]) for row in rows for name in ("accuracy", "average_precision")
+            per_cent(row[name]) for row in rows for name in ("accuracy", "average_precision")
         ]
         table.add_row(_text(_label(rows[0])), *figures, *_paper(rows[0], quoted), **style)
 
@@ -106,8 +111,8 @@ def _means(models: list[dict]) -> None:
     names = ("accuracy", "average_precision", "real_accuracy", "fake_accuracy", "auc")
     for head in ("acc", "AP", "real", "fake", "AUC"):
         table.add_column(head, justify="right", no_wrap=True)
-    for letter, model in zip(ascii_uppercase, models, strict=False):
-        figures = [_per_cent(model["mean"][name]) for name in names]
+    for letter, model in zip(_marks(len(models)), models, strict=True):
+        figures = [per_cent(model["mean"][name]) for name in names]
         table.add_row(letter, _text(model["name"]), *figures)
     stdout().print(table)
     sets = models[0]["mean"]["sets"]
@@ -137,14 +142,11 @@ def _paper_columns(table, quoted: bool) -> None:
 def _paper(row: dict, quoted: bool) -> list[str]:
     paper = row.get("paper") or {}
     names = ("accuracy", "average_precision") if quoted else ()
-    return [_per_cent(paper[name]) if paper else "" for name in names]
+    return [per_cent(paper[name]) if paper else "" for name in names]
 
 
 def _label(row: dict) -> str:
-    if "sets" in row:
-        return f"mean of {row['sets']} sets"
-    classes = len(row.get("classes", ()))
-    return f"{row['set']} ({classes} classes)" if classes > 1 else row["set"]
+    return f"mean of {row['sets']} sets" if "sets" in row else set_label({"classes": (), **row})
 
 
 def _text(text: str):
@@ -153,13 +155,7 @@ def _text(text: str):
     return Text(text)  # a name is not markup
 
 
-def _per_cent(value: float) -> str:
-    return "–" if math.isnan(value) else f"{100 * value:.1f}"
-
-
 def _half(row: dict, name: str) -> str:
-    from npr_keras.report.tables import half_width
-
     half = half_width(row, name)
     return "" if half is None else f"{100 * half:.1f}"
 
@@ -175,8 +171,9 @@ def _notes(report: dict) -> None:
         lines.append("set best, which no one knows who does not know the labels.")
         threshold = report["models"][0]["threshold"]
         if threshold is not None:
-            lines.append(f"cal: at logit {threshold:.3f}, found on {report['calibrated_on']}.")
-    if any(row["paper"] for row in rows):
+            source = report["calibrated_on"] or "as it is stored with the detector"
+            lines.append(f"cal: at logit {threshold:.3f}, {source}.")
+    if any(row["paper"] for row in rows) and len(report["models"]) < SIDE_BY_SIDE:
         lines.append("paper: NPR as published by Tan et al., CVPR 2024; quoted. Its means are")
         lines.append("over the same sets.")
     if any(math.isnan(row["average_precision"]) for row in rows):

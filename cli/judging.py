@@ -11,7 +11,7 @@ from npr_keras.errors import ConfigError
 from npr_keras_cli.console import progress_bar, warn_left_out
 
 
-def judged(predictors, sets, calibration, settings: dict) -> list:
+def judged(predictors: dict, sets, calibration, settings: dict, keeper) -> list:
     """Judges detectors.
 
     Args:
@@ -19,11 +19,11 @@ def judged(predictors, sets, calibration, settings: dict) -> list:
         sets: List of `ImageSet`.
         calibration: An `ImageSet` that each one's threshold is found on, or None.
         settings: What `evaluate` takes besides, and "protocol" and "backend".
+        keeper: Where scores are kept; the caller removes them when all is done.
 
     Returns:
         One `Evaluation` a detector.
     """
-    from npr_keras.cache import cache_folder
     from npr_keras.evaluation.evaluate import calibrated_threshold, evaluate
     from npr_keras.evaluation.report import Evaluation
 
@@ -33,7 +33,7 @@ def judged(predictors, sets, calibration, settings: dict) -> list:
         sets = [dataclasses.replace(s, protocol=protocol) for s in sets]
         first = [dataclasses.replace(s, protocol=protocol) for s in first]
     total = len(predictors) * sum(len(s.records) for s in (*first, *sets))
-    evaluations = []
+    evaluations, unreadable = [], {}
     with progress_bar() as bar:
         task = bar.add_task("", total=total, note="")
         for name, (model, predictor) in zip(
@@ -48,18 +48,19 @@ def judged(predictors, sets, calibration, settings: dict) -> list:
                 progress=lambda at, n, what=marked: bar.update(
                     task, advance=n, description=f"{what}{at}"
                 ),
-                keep=cache_folder() / "scores",
+                keep=keeper,
                 **settings,
             )
             threshold = predictor.calibration.threshold if predictor.calibration.images else None
             if first:
-                threshold = calibrated_threshold(judge(sets=first))
+                found = judge(sets=first)
+                threshold = calibrated_threshold(found)
+                unreadable |= {k: v for result in found for k, v in result.unreadable.items()}
             results = judge(sets=sets, threshold=threshold)
             identity = predictor.identity
             evaluations.append(Evaluation(name, model, results, identity, threshold, backend))
-    warn_left_out(
-        {k: v for e in evaluations for result in e.results for k, v in result.unreadable.items()}
-    )
+            unreadable |= {k: v for result in results for k, v in result.unreadable.items()}
+    warn_left_out(unreadable)
     return evaluations
 
 
@@ -81,10 +82,14 @@ def calibration_set(folder, sets):
 
 def short_names(models) -> list[str]:
     """What tables call detectors: the last part of the path, more where that is not enough."""
-    parts = [Path(model).with_suffix("").parts or (str(model),) for model in models]
+    paths = [Path(os.path.abspath(model)) for model in models]
+    twice = next((str(m) for m, p in zip(models, paths, strict=True) if paths.count(p) > 1), None)
+    if twice:
+        raise ConfigError(f"--model {twice} is given more than once.")
+    parts = [p.with_name(p.name.removesuffix(".keras")).parts for p in paths]
     parts = [p[:-1] if p[-1] == "model" and len(p) > 1 else p for p in parts]
     for depth in range(1, max(map(len, parts)) + 1):
         names = ["/".join(p[-depth:]) for p in parts]
         if len(set(names)) == len(names):
             return names
-    return [str(model) for model in models]
+    return [str(path) for path in paths]

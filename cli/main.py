@@ -60,7 +60,7 @@ def main():
 
     NPR: Tan et al., CVPR 2024. Train on one generator, judge on any, on Keras 3.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage.
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something.
     """
 
 

@@ -10,9 +10,10 @@ import click
 from npr_keras_cli.console import progress_bar, say, stdout
 
 
-def measured(predictor, records, protocol, conditions, batch_size: int, max_unreadable: float):
+def measured(
+    predictor, records, protocol, conditions, batch_size: int, max_unreadable: float, keeper
+):
     """List of `Condition`; `conditions` is empty for the standard ones."""
-    from npr_keras.cache import cache_folder
     from npr_keras.data.perturb import STANDARD
     from npr_keras.evaluation.robustness import measure_robustness
 
@@ -28,7 +29,7 @@ def measured(predictor, records, protocol, conditions, batch_size: int, max_unre
             batch_size,
             max_unreadable,
             lambda name, done: bar.update(task, advance=done, description=name),
-            cache_folder() / "scores",
+            keeper,
         )
 
 

@@ -29,21 +29,23 @@ class Files(BaseHTTPRequestHandler):
         data = server.files[name]
         begin = 0
         asked = self.headers.get("Range")
-        headers = {"ETag": '"one"'}
+        headers = {"ETag": server.etag}
         if manner == "digest":
             headers["ETag"] = f'"{hashlib.sha256(data).hexdigest()}"'
         if manner == "wrong-digest":
             headers["ETag"] = f'"{"0" * 64}"'
         if manner == "busy" and not head and len(server.asked) < 3:
             return self.reply(503, {}, b"")
+        if self.headers.get("If-Range", headers["ETag"]) != headers["ETag"]:
+            asked = None  # another version by now: all of it
+        if manner == "longer" and asked:
+            return self.reply(416, {"Content-Range": f"bytes */{len(data)}"}, b"")
         if asked and manner != "no-ranges":
             begin = int(asked.removeprefix("bytes=").removesuffix("-"))
+            begin = 0 if manner == "elsewhere" else begin
             headers["Content-Range"] = f"bytes {begin}-{len(data) - 1}/{len(data)}"
         body = data[begin:]
-        if manner == "changed" and not head:
-            headers["ETag"] = '"two"'
-            begin, body = 0, data  # another version: If-Range does not hold
-        self.send_response(206 if begin else 200)
+        self.send_response(206 if "Content-Range" in headers else 200)
         if manner == "longer" and not head:
             body += b"more"
         length = len(body) + (1000 if manner == "shorter" and not head else 0)
@@ -78,6 +80,7 @@ def server():
     with ThreadingHTTPServer(("127.0.0.1", 0), Files) as running:
         running.files = {"data.bin": DATA}
         running.asked = []
+        running.etag = '"one"'
         running.breaks_after = 1 << 20
         running.url = f"http://127.0.0.1:{running.server_port}"
         threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()

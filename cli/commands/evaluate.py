@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import click
@@ -100,7 +101,7 @@ def command(
     """
     from npr_keras.report.write import check_report_path, csv_report, json_report, write_report
     from npr_keras_cli.evaluation_view import show_evaluation
-    from npr_keras_cli.judging import calibration_set, judged
+    from npr_keras_cli.judging import calibration_set, judged, short_names
     from npr_keras_cli.render import command_line, write_scores
     from npr_keras_cli.suites_view import judged_sets, sets_of_suite
 
@@ -111,10 +112,13 @@ def command(
     folder = os.path.dirname(scores) if scores else ""
     if folder and not os.path.isdir(folder):
         raise ConfigError(f"--scores {scores}: no such folder: {folder}")
+    short_names(models)  # a model that is given twice is refused now
     left_out = {"missing": [], "ignored": []}
     if data:
         sets = judged_sets(data, pool)
     import_tensorflow_quietly()
+    from npr_keras.cache import cache_folder
+    from npr_keras.evaluation.kept import Keeper
     from npr_keras.predict import open_predictor
 
     predictors = {
@@ -123,6 +127,8 @@ def command(
     if suite:
         sets, left_out = sets_of_suite(suite, data_root, allow_missing, pool)
     calibration = calibration_set(calibrate_on, sets) if calibrate_on else None
+    if calibration and protocol:
+        calibration = dataclasses.replace(calibration, protocol=PROTOCOLS[protocol])
     settings = {
         "protocol": PROTOCOLS[protocol] if protocol else None,
         "batch_size": batch_size,
@@ -130,16 +136,28 @@ def command(
         "max_unreadable": max_unreadable,
         "backend": backend,
     }
-    evaluations = judged(predictors, sets, calibration, settings)
+    keeper = Keeper(cache_folder() / "scores")
+    evaluations = judged(predictors, sets, calibration, settings, keeper)
     if scores:
         write_scores(evaluations, scores)
-    report = _report(evaluations, suite or data, calibrate_on, left_out, command_line())
+    found_on = (
+        f"found on {calibrate_on} ({_pixels(calibration, predictors)})" if calibration else None
+    )
+    report = _report(evaluations, suite or data, found_on, left_out, command_line())
     for path in reports:
         write_report(report, evaluations, path)
+    keeper.remove()
     if form:
         click.echo(json_report(report) if form == "json" else csv_report(report), nl=False)
     else:
         show_evaluation(report)
+
+
+def _pixels(calibration, predictors) -> str:
+    """How the images that a threshold was found on became pixels."""
+    own = [calibration.protocol] if calibration.protocol else []
+    names = {p.name for p in own or [p.preprocessing for p in predictors.values()]}
+    return f"{', '.join(sorted(names))} pixels"
 
 
 def _report(evaluations, data, calibrated_on, left_out, typed) -> dict:

@@ -67,12 +67,15 @@ def command(
         check_figure(figure)
     (images,) = judged_sets(data, pool=True)
     import_tensorflow_quietly()
+    from npr_keras.cache import cache_folder
+    from npr_keras.evaluation.kept import Keeper
     from npr_keras.predict import open_predictor
     from npr_keras.predict.calibration import store
 
     predictor = open_predictor(model)
+    keeper = Keeper(cache_folder() / "scores")
     found = measured(
-        predictor, images.records, PROTOCOLS[protocol], chosen, batch_size, max_unreadable
+        predictor, images.records, PROTOCOLS[protocol], chosen, batch_size, max_unreadable, keeper
     )
     if stored:
         others = tuple(c for c in predictor.robustness if c.protocol != protocol)
@@ -80,3 +83,4 @@ def command(
     if figure:
         draw(found, figure)
     show_robustness(found, form, model if stored else None)
+    keeper.remove()

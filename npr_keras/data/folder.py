@@ -97,7 +97,13 @@ def find_sets(root: str | os.PathLike, pool: bool = False) -> tuple[list[ImageSe
         if split in ignored
     }
     found = [item for item, (split, _) in zip(found, splits, strict=True) if split not in ignored]
-    return _sets(found, root, pool), sorted(left_out)
+    sets = _sets(found, root, pool)
+    if not sets:
+        raise LayoutError(
+            f"Nothing to judge on under {os.fspath(root)}: {', '.join(sorted(left_out))} is for training "
+            "or validation, and beside it there are no images."
+        )
+    return sets, sorted(left_out)
 
 
 def find_every_set(root: str | os.PathLike) -> list[ImageSet]:

@@ -75,9 +75,9 @@ def read_history(path: str | os.PathLike, pixels: np.ndarray) -> History:
     with open(path, "rb") as file:
         head = file.read(_HEAD)
     with Image.open(path, formats=FORMATS) as image:
-        jpeg = image.format == "JPEG"
+        jpeg = image.format in ("JPEG", "MPO")  # MPO: a camera's JPEG with a second picture in it
         return History(
-            format=image.format or "",
+            format="JPEG" if jpeg else image.format or "",
             mode=image.mode,
             width=image.width,
             height=image.height,

@@ -66,7 +66,7 @@ def get_download(name: str) -> Download:
         return downloads()[name]
     except KeyError:
         raise ConfigError(
-            f"No addresses for that. Known: {', '.join(downloads())}. Received: {name!r}"
+            f"No addresses for that. Known: {', '.join(downloads())}, all28. Received: {name!r}"
         ) from None
 
 

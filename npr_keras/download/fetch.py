@@ -91,18 +91,23 @@ def fetch(
                 f"{path} is there with {path.stat().st_size:,} bytes, and {remote.url} has "
                 f"{remote.size:,}. Remove it to fetch it again."
             )
+        if remote.sha256 and _digest(path) != remote.sha256:
+            raise DownloadError(
+                f"{path} is there, and its SHA-256 is not the {remote.sha256} that {remote.url} "
+                "tells. Remove it to fetch it again."
+            )
         _tell(progress, path.stat().st_size)
         return
     part = _Part(path, remote)
     _tell(progress, part.size)
-    fault, tries = "", 0
+    fault, tries, furthest = "", 0, part.size
     while tries < _TRIES:
-        before = part.size
         fault = _attempt(remote, part, progress)
         if not fault:
             part.finish()
             return
-        tries = 1 if part.size > before else tries + 1
+        tries = 1 if part.size > furthest else tries + 1
+        furthest = max(furthest, part.size)
         if tries < _TRIES:
             time.sleep(wait * 2 ** (tries - 1))
     raise DownloadError(
@@ -120,10 +125,13 @@ class _Part:
         self.file = path.with_name(path.name + ".part")
         self.note = path.with_name(path.name + ".part.json")
         version = {"url": remote.url, "size": remote.size, "etag": remote.etag}
-        if self.file.exists() and self._noted() != version:
+        if self.file.exists() and (self._noted() != version or self._is_too_long()):
             self.file.unlink()
         path.parent.mkdir(parents=True, exist_ok=True)
         self.note.write_text(json.dumps(version))
+
+    def _is_too_long(self) -> bool:
+        return self.remote.size is not None and self.size > self.remote.size
 
     def _noted(self):
         try:
@@ -138,8 +146,7 @@ class _Part:
     def finish(self) -> None:
         """Checks the whole, and gives it its name."""
         if self.remote.sha256:
-            with open(self.file, "rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = _digest(self.file)
             if digest != self.remote.sha256:
                 self.file.unlink()
                 self.note.unlink()
@@ -147,8 +154,13 @@ class _Part:
                     f"{self.remote.url}: what came has the SHA-256 {digest}, not "
                     f"{self.remote.sha256}. It was thrown away; try again."
                 )
-        os.replace(self.file, self.path)
         self.note.unlink()
+        os.replace(self.file, self.path)
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _attempt(remote: Remote, part: _Part, progress) -> str:
@@ -164,34 +176,51 @@ def _attempt(remote: Remote, part: _Part, progress) -> str:
         headers["Range"] = f"bytes={start}-"
         if remote.etag and not remote.etag.startswith("W/"):
             headers["If-Range"] = remote.etag
+    network = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
     try:
-        with requests.get(remote.url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
-            if answer.status_code in _AGAIN:
-                return f"{answer.status_code} {answer.reason}"
-            if answer.status_code not in (200, 206):
-                raise DownloadError(f"{remote.url}: {answer.status_code} {answer.reason}")
-            begins = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
-            goes_on = answer.status_code == 206 and begins and int(begins[1]) == start
-            if start and not goes_on:  # the whole once more
-                _tell(progress, -start)
-            with open(part.file, "ab" if goes_on else "wb") as file:
-                # read1 gives what has come, also of a connection that breaks then.
-                while chunk := answer.raw.read1(_CHUNK):
-                    if remote.size is not None and file.tell() + len(chunk) > remote.size:
-                        part.file.unlink()
-                        raise DownloadError(
-                            f"{remote.url} sends more than the {remote.size:,} bytes that it "
-                            "announced. What came was thrown away."
-                        )
-                    file.write(chunk)
-                    _tell(progress, len(chunk))
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        if isinstance(error, OSError) and error.filename:  # of this disk, not of the network
-            raise
+        answer = requests.get(remote.url, headers=headers, stream=True, timeout=_TIMEOUT)
+    except network as error:
         return _reason(error)
+    with answer:
+        if answer.status_code in _AGAIN:
+            return f"{answer.status_code} {answer.reason}"
+        sent = re.match(r"bytes (\d+|\*)(?:-\d+)?/", answer.headers.get("Content-Range", ""))
+        if answer.status_code == 416 and start:
+            return _thrown_away(part, progress, "what came so far is no part of the file")
+        if answer.status_code not in (200, 206):
+            raise DownloadError(f"{remote.url}: {answer.status_code} {answer.reason}")
+        goes_on = answer.status_code == 206
+        if goes_on and not (start and sent and sent[1] == str(start)):
+            return _thrown_away(part, progress, "another part came than was asked for")
+        if start and not goes_on:  # the whole once more
+            _tell(progress, -start)
+        with open(part.file, "ab" if goes_on else "wb") as file:
+            while True:
+                try:
+                    # read1 gives what has come, also of a connection that breaks then.
+                    chunk = answer.raw.read1(_CHUNK)
+                except network as error:
+                    return _reason(error)
+                if not chunk:
+                    break
+                if remote.size is not None and file.tell() + len(chunk) > remote.size:
+                    part.file.unlink()
+                    raise DownloadError(
+                        f"{remote.url} sends more than the {remote.size:,} bytes that it "
+                        "announced. What came was thrown away."
+                    )
+                file.write(chunk)
+                _tell(progress, len(chunk))
     if remote.size is not None and part.size != remote.size:
         return f"{part.size:,} of {remote.size:,} bytes came"
     return ""
+
+
+def _thrown_away(part: _Part, progress, fault: str) -> str:
+    """Begins anew with the next request."""
+    _tell(progress, -part.size)
+    part.file.unlink(missing_ok=True)
+    return fault
 
 
 def _tell(progress, count: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from pathlib import Path
 
 from npr_keras.download.addresses import Archive, Download
 from npr_keras.download.fetch import Remote, fetch, look_up
-from npr_keras.download.unpack import ENDINGS, unpack
+from npr_keras.download.unpack import ENDINGS, merge, unpack
 from npr_keras.errors import DownloadError, MissingPackageError
 
+_DRIVE = "Google Drive"
 _ARCHIVES = ".downloads"  # below the set's folder, until it is unpacked
 
 
@@ -47,9 +49,11 @@ def make_plan(download: Download, data_root: str | os.PathLike) -> Plan:
     """
     folder = Path(data_root, download.folder)
     files, done = [], []
+    if download.drive and _marker(folder, _DRIVE).exists():
+        done.append(_DRIVE)
     try:
         for archive in download.archives:
-            if (folder / _ARCHIVES / f"{archive.name}.unpacked").exists():
+            if _marker(folder, archive.name).exists():
                 done.append(archive.name)
                 continue
             for url, name in zip(archive.urls, archive.files, strict=True):
@@ -62,14 +66,13 @@ def make_plan(download: Download, data_root: str | os.PathLike) -> Plan:
     for _, path, _ in files:
         for there in (path, path.with_name(path.name + ".part")):
             here += there.stat().st_size if there.exists() else 0
-    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     return Plan(
         download,
         folder,
         tuple(files),
         sum(sizes) if known else None,
         here,
-        shutil.disk_usage(existing).free,
+        _free(folder),
         tuple(done),
     )
 
@@ -95,10 +98,11 @@ def run_plan(
         DownloadError: If anything cannot be had whole or unpacked safely.
     """
     if plan.download.drive:
-        return _fetch_drive(plan, keep_archives, keep)
-    if plan.size is not None and plan.size - plan.here > plan.free:
+        return 0 if plan.done else _fetch_drive(plan, keep_archives, keep)
+    free = _free(plan.folder)
+    if plan.size is not None and plan.size - plan.here > free:
         raise DownloadError(
-            f"{plan.download.title}: {plan.size - plan.here:,} bytes are to come, and {plan.free:,} are "
+            f"{plan.download.title}: {plan.size - plan.here:,} bytes are to come, and {free:,} are "
             f"free in {plan.folder}. Make room, or give another --data-root."
         )
     count = 0
@@ -106,14 +110,29 @@ def run_plan(
         parts = [(path, remote) for one, path, remote in plan.files if one == archive]
         for path, remote in parts:
             told = (lambda n, name=path.name: progress(name, n)) if progress else None
-            fetch(remote, path, told)
+            try:
+                fetch(remote, path, told)
+            except DownloadError as error:
+                instead = _instead(plan.download, plan.folder)
+                raise DownloadError(f"{error}\n{instead}") from error
         paths = [path for path, _ in parts]
         count += unpack(paths, plan.folder / archive.into, {k.lower() for k in keep})
-        (plan.folder / _ARCHIVES / f"{archive.name}.unpacked").touch()
+        _marker(plan.folder, archive.name).touch()
         if not keep_archives:
             for path in paths:
                 path.unlink()
     return count
+
+
+def _marker(folder: Path, name: str) -> Path:
+    """The file that says that an archive was unpacked."""
+    return folder / _ARCHIVES / f"{name}.unpacked"
+
+
+def _free(folder: Path) -> int:
+    """Bytes free where a folder is, or is going to be."""
+    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    return shutil.disk_usage(existing).free
 
 
 def _fetch_drive(plan: Plan, keep_archives: bool, keep: Sequence[str]) -> int:
@@ -124,12 +143,10 @@ def _fetch_drive(plan: Plan, keep_archives: bool, keep: Sequence[str]) -> int:
         raise MissingPackageError(
             'Google Drive needs gdown: pip install "npr-keras[download]"'
         ) from error
-    target = plan.folder / _ARCHIVES
+    target = plan.folder / _ARCHIVES / "drive"
     target.mkdir(parents=True, exist_ok=True)
     try:
-        paths = gdown.download_folder(
-            id=plan.download.drive, output=f"{target}{os.sep}", resume=True
-        )
+        paths = gdown.download_folder(id=plan.download.drive, output=str(target), resume=True)
     # gdown raises what requests and its own parsers of Google's pages do.
     except Exception as error:
         raise DownloadError(
@@ -140,18 +157,22 @@ def _fetch_drive(plan: Plan, keep_archives: bool, keep: Sequence[str]) -> int:
             f"{plan.download.page} gave nothing.\n{_instead(plan.download, plan.folder)}"
         )
     count = 0
-    for path in map(Path, paths):
-        if path.suffix.lower() in ENDINGS:
-            count += unpack([path], plan.folder, {k.lower() for k in keep})
-            if not keep_archives:
-                path.unlink()
-        else:
-            moved = plan.folder / path.relative_to(target)
-            if moved.exists():
-                raise DownloadError(f"{moved} is there already; nothing was replaced.")
-            moved.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, moved)
-            count += 1
+    archives: dict[str, list[Path]] = {}
+    for path in sorted(map(Path, paths)):
+        whole = re.sub(r"\.\d{3}$", "", os.fspath(path))
+        if whole.lower().endswith(ENDINGS):
+            archives.setdefault(whole, []).append(path)
+    for whole, parts in archives.items():
+        into = plan.folder / Path(whole).relative_to(target).parent
+        count += unpack(parts, into, {k.lower() for k in keep})
+    # Only now: a call that was broken off finds everything that it fetched.
+    for parts in archives.values():
+        for path in parts if not keep_archives else ():
+            path.unlink()
+    if not keep_archives:
+        count += merge(plan.download.page, target, plan.folder)
+        shutil.rmtree(target)
+    _marker(plan.folder, _DRIVE).touch()
     return count
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import bisect
+import errno
 import filecmp
+import io
+import itertools
 import os
 import re
 import shutil
 import stat
-import uuid
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,16 +57,29 @@ def unpack(
     into = Path(into)
     name = os.fspath(parts[0])
     into.mkdir(parents=True, exist_ok=True)
-    temporary = into / f".unpacking-{uuid.uuid4().hex[:8]}"
+    temporary = into / f".unpacking-{Path(name).name}"
+    shutil.rmtree(temporary, ignore_errors=True)  # of a call that was killed
     try:
         with _opened(parts) as archive:
             entries = archive.entries()
             _check(name, entries, into)
             temporary.mkdir()
             archive.extract(temporary)
-        return _merge(name, _without_its_name(temporary, keep), into)
-    except (zipfile.BadZipFile, *_seven_zip_errors(), EOFError, RuntimeError, ValueError) as error:
+        return merge(name, _without_its_name(temporary, keep), into)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        *_seven_zip_errors(),
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         raise DownloadError(f"{name} is broken: {error}. Remove it and fetch it again.") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # which zipfile gets for places that cannot be
+            raise
+        raise DownloadError(f"{name} is broken. Remove it and fetch it again.") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -91,6 +108,13 @@ def _check(name: str, entries: Sequence[_Entry], into: Path) -> None:
             raise DownloadError(
                 f"{name} holds a link: {entry.name!r}. Nothing was unpacked; data sets have none."
             )
+    files = [PurePosixPath(entry.name) for entry in entries if not entry.folder]
+    known = set(files)
+    for path in files:
+        if (len(known) != len(files) and files.count(path) > 1) or known & set(path.parents):
+            raise DownloadError(
+                f"{name} holds more than one thing of the name {path}. Nothing was unpacked."
+            )
     needed = sum(entry.size for entry in entries)
     free = shutil.disk_usage(into).free
     if needed > free:
@@ -100,13 +124,19 @@ def _check(name: str, entries: Sequence[_Entry], into: Path) -> None:
         )
 
 
-def _merge(name: str, source: Path, into: Path) -> int:
-    """Moves everything; finds out first whether all of it can be moved."""
+def merge(name: str, source: Path, into: Path) -> int:
+    """Moves all files of a folder into another one; finds out first whether all of them can be."""
     moves = []
     for path in sorted(source.rglob("*")):
         target = into / path.relative_to(source)
         if path.is_dir():
             continue
+        blocked = next((p for p in target.parents if p.exists() and not p.is_dir()), None)
+        if blocked or target.is_dir():
+            raise DownloadError(
+                f"{name} holds {path.relative_to(source)}, and {blocked or target} is something else. "
+                "Nothing was unpacked; move it away, or give another --data-root."
+            )
         if target.exists() and not filecmp.cmp(path, target, shallow=False):
             raise DownloadError(
                 f"{name} holds other content than {target}, which is there. Nothing was replaced; "
@@ -134,9 +164,39 @@ def _opened(parts: Sequence[str | os.PathLike]) -> Iterator[_Zip | _SevenZip]:
 
 
 def _volumes(parts, whole: str):
-    if len(parts) == 1:
-        return open(parts[0], "rb")
-    return _import("multivolumefile").MultiVolume(whole, "rb", ext_digits=3)
+    return open(parts[0], "rb") if len(parts) == 1 else io.BufferedReader(_Joined(parts), 1 << 20)
+
+
+class _Joined(io.RawIOBase):
+    """Files one after the other, read as if they were one."""
+
+    def __init__(self, paths):
+        self.paths = [os.fspath(path) for path in paths]
+        self.ends = list(itertools.accumulate(map(os.path.getsize, self.paths)))
+        self.place = 0
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def seek(self, offset, whence=os.SEEK_SET):
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.place, os.SEEK_END: self.ends[-1]}[whence]
+        if base + offset < 0:
+            raise ValueError(f"a place before the beginning: {base + offset}")
+        self.place = base + offset
+        return self.place
+
+    def readinto(self, buffer):
+        number = bisect.bisect_right(self.ends, self.place)
+        if number == len(self.ends):
+            return 0
+        with open(self.paths[number], "rb") as file:
+            file.seek(self.place - (self.ends[number - 1] if number else 0))
+            count = file.readinto(buffer)
+        self.place += count
+        return count
 
 
 class _Zip:
@@ -184,5 +244,5 @@ def _import(package: str):
         return importlib.import_module(package)
     except ImportError as error:
         raise MissingPackageError(
-            f'7z archives, and those in parts, need {package}: pip install "npr-keras[download]"'
+            f'7z archives need {package}: pip install "npr-keras[download]"'
         ) from error

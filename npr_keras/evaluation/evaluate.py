@@ -11,11 +11,10 @@ import numpy as np
 
 from npr_keras.config import Preprocessing
 from npr_keras.data.records import ImageSet, Record
-from npr_keras.data.stream import stream_pixels
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import CheckpointError, LayoutError
 from npr_keras.evaluation.intervals import bootstrap_intervals
-from npr_keras.evaluation.kept import KeptScores
+from npr_keras.evaluation.kept import Keeper, KeptScores
 from npr_keras.evaluation.metrics import Metrics, best_threshold, compute_metrics
 
 
@@ -82,6 +81,8 @@ def score(
     left = np.flatnonzero(np.isnan(logits))
     if progress and len(left) < len(records):
         progress(len(records) - len(left))
+    from npr_keras.data.stream import stream_pixels  # imports Keras, which scores need not
+
     images = stream_pixels([records[i] for i in left], protocol, unreadable, pipeline)
     for positions, pixels in batches_by_size(images, batch_size):
         indices = left[positions]
@@ -143,7 +144,7 @@ def evaluate(
     pipeline: str = "auto",
     max_unreadable: float = 0.01,
     progress: Callable[[str, int], None] | None = None,
-    keep: str | os.PathLike | None = None,
+    keep: Keeper | str | os.PathLike | None = None,
     threshold: float | None = None,
 ) -> list[SetResult]:
     """Judges a predictor on sets of labelled images.
@@ -156,7 +157,8 @@ def evaluate(
         max_unreadable: Fraction of all images that may be unreadable.
         progress: Called with the set's name and the number of images done since the last call.
         keep: A folder where scores are kept until all is done, so that a killed evaluation goes on
-            when it is started again. Needs a predictor with an `identity`.
+            when it is started again. Needs a predictor with an `identity`. With a `Keeper` they
+            stay until the caller removes them.
         threshold: A logit found on other images, for `Metrics.calibrated_accuracy`; see
             `calibrated_threshold`.
 
@@ -168,11 +170,11 @@ def evaluate(
     """
     unreadable = Unreadable(sum(len(s.records) for s in sets), max_unreadable)
     identity = getattr(predictor, "identity", None)
-    results, keepers = [], []
+    keeper = keep if isinstance(keep, Keeper) or keep is None else Keeper(keep)
+    results = []
     for image_set in sets:
         own = image_set.protocol or protocol
-        kept = KeptScores(keep, identity, image_set.records, own) if keep and identity else None
-        keepers.append(kept)
+        kept = keeper.scores(identity, image_set.records, own) if keeper and identity else None
         logits = score(
             predictor,
             image_set.records,
@@ -199,8 +201,8 @@ def evaluate(
                 own.name,
             )
         )
-    for kept in filter(None, keepers):
-        kept.remove()
+    if keeper and keeper is not keep:
+        keeper.remove()
     return results
 
 

@@ -66,6 +66,28 @@ class KeptScores:
         self.path.unlink(missing_ok=True)
 
 
+class Keeper:
+    """Scores of an evaluation of several sets or detectors, kept until all is done.
+
+    Args:
+        folder: Where the files lie.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        self.folder = folder
+        self.files: list[KeptScores] = []
+
+    def scores(self, model: str, records: Sequence[Record], protocol: Preprocessing) -> KeptScores:
+        """See `KeptScores`."""
+        self.files.append(KeptScores(self.folder, model, records, protocol))
+        return self.files[-1]
+
+    def remove(self) -> None:
+        """Forgets them all."""
+        for kept in self.files:
+            kept.remove()
+
+
 def _state(path: str) -> tuple[int, int]:
     """Length and time of change: a file that was replaced is scored again."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,11 +9,10 @@ import numpy as np
 from npr_keras.config import Condition, Preprocessing
 from npr_keras.data.perturb import PERTURBATIONS, STANDARD, perturb
 from npr_keras.data.records import Record
-from npr_keras.data.stream import stream_through
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import ConfigError
 from npr_keras.evaluation.evaluate import batches_by_size
-from npr_keras.evaluation.kept import KeptScores
+from npr_keras.evaluation.kept import Keeper
 from npr_keras.evaluation.metrics import compute_metrics
 
 
@@ -27,7 +25,7 @@ def measure_robustness(
     batch_size: int = 32,
     max_unreadable: float = 0.01,
     progress: Callable[[str, int], None] | None = None,
-    keep: str | os.PathLike | None = None,
+    keep: Keeper | None = None,
 ) -> list[Condition]:
     """Judges a detector on the same images under each condition.
 
@@ -37,12 +35,15 @@ def measure_robustness(
         protocol: How they become pixels, after what they went through.
         conditions: Pairs of a kind, see `npr_keras.data.perturb`, and an amount.
         threshold: The logit that accuracies are taken at.
-        batch_size, max_unreadable, keep: As for `npr_keras.evaluation.evaluate.evaluate`.
+        batch_size, max_unreadable: As for `npr_keras.evaluation.evaluate.evaluate`.
         progress: Called with the condition and the number of images done since the last call.
+        keep: Where scores are kept, so that a killed measurement goes on; the caller removes them.
 
     Returns:
         One `Condition` each, in order.
     """
+    from npr_keras.data.stream import stream_through  # imports Keras
+
     for kind, amount in conditions:
         if kind not in PERTURBATIONS:
             known = ", ".join(PERTURBATIONS)
@@ -50,13 +51,10 @@ def measure_robustness(
     unreadable = Unreadable(len(records), max_unreadable)
     labels = np.array([record.label for record in records])
     identity = getattr(predictor, "identity", None)
-    measured, keepers = [], []
+    measured = []
     for kind, amount in conditions:
         name = condition_name(kind, amount)
-        kept = None
-        if keep and identity:
-            kept = KeptScores(keep, f"{identity} {name}", records, protocol)
-            keepers.append(kept)
+        kept = keep.scores(f"{identity} {name}", records, protocol) if keep and identity else None
         logits = kept.read() if kept else np.full(len(records), np.nan, np.float32)
         left = np.flatnonzero(np.isnan(logits))
         if progress and len(left) < len(records):
@@ -90,8 +88,6 @@ def measure_robustness(
                 protocol.name,
             )
         )
-    for kept in keepers:
-        kept.remove()
     return measured
 
 

@@ -6,12 +6,13 @@ import numpy as np
 from PIL import Image
 
 from npr_keras.explain.explain import Explanation
-from npr_keras.report.charts import FAKE_COLOUR, REAL_COLOUR, figure
+from npr_keras.report.charts import FAKE_COLOUR, REAL_COLOUR, figure, plain_text
 
 RANGE = 0.1  # of the NPR maps' colours: a difference of this part of the full scale is full colour
 _DIVERGING = "RdBu_r"  # red speaks for generated, blue for real
 
 
+@plain_text
 def explanation_figure(explanation: Explanation, title: str, probability: float | None = None):
     """One figure of one picture.
 
@@ -56,6 +57,7 @@ def explanation_figure(explanation: Explanation, title: str, probability: float 
     return drawing
 
 
+@plain_text
 def comparison_figure(real: Explanation, fake: Explanation, titles=("real", "generated")):
     """Two pictures and what is between their NPR maps: Figure 1(e) of the paper.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,6 +20,19 @@ from npr_keras.evaluation.published import METHOD, published_figures
 REAL_COLOUR, FAKE_COLOUR = "#0072b2", "#d55e00"
 MODEL_COLOURS = ("#000000", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00")
 _GREY = "#b0b0b0"
+
+
+def plain_text(draw: Callable):
+    """For what draws: names are no formulas, whatever dollar signs are in them."""
+
+    @functools.wraps(draw)
+    def drawn(*args, **options):
+        import matplotlib
+
+        with matplotlib.rc_context({"text.parse_math": False}):
+            return draw(*args, **options)
+
+    return drawn
 
 
 def figure(width: float, height: float):
@@ -38,6 +52,7 @@ def svg(drawing) -> str:
     return text.getvalue()
 
 
+@plain_text
 def sets_chart(report: dict, title: str, name: str):
     """One figure of each set of a suite, with its interval, among the published methods.
 
@@ -63,8 +78,10 @@ def sets_chart(report: dict, title: str, name: str):
         values = 100 * np.array([row[name] for row in own])
         ends = 100 * np.array([row["intervals"][name] for row in own])
         axes.hlines(shifted, ends[:, 0], ends[:, 1], color=colour, linewidth=1.6)
-        axes.plot(values, shifted, "o", color=colour, markersize=5, label=model["name"], zorder=4)
-    axes.set_yticks(places, [row["set"] for row in rows[0]])
+        axes.plot(
+            values, shifted, "o", color=colour, markersize=5, label=_label(model["name"]), zorder=4
+        )
+    axes.set_yticks(places, [_short(row["set"]) for row in rows[0]])
     axes.set_ylim(len(places) - 0.4, -0.6)
     lowest = min(axes.get_xlim()[0], 48)
     axes.set_xlim(max(-2, lowest), 101.5)
@@ -96,6 +113,7 @@ def _published_points(axes, names: list[str], title: str, name: str, places) -> 
             label = None
 
 
+@plain_text
 def score_histogram(result: SetResult, threshold: float | None = None, limit: float = 10):
     """How the logits of real and generated images lie.
 
@@ -124,6 +142,11 @@ def score_histogram(result: SetResult, threshold: float | None = None, limit: fl
     axes.tick_params(labelsize=8)
     axes.set_title(_short(result.name), fontsize=9, loc="left")
     return drawing
+
+
+def _label(name: str) -> str:
+    """matplotlib leaves names that begin with _ out of legends: a mark without width before them."""
+    return f"\u200b{name}" if name.startswith("_") else name
 
 
 def _short(name: str, limit: int = 30) -> str:

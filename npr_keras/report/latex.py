@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from npr_keras.evaluation.published import PAPER, mean_of_sets, published_figures
-from npr_keras.report.tables import indices_of, per_cent, suite_titles
+from npr_keras.report.tables import facts_of, indices_of, per_cent, suite_titles
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -21,6 +21,7 @@ def latex_tables(report: dict) -> str:
     """
     tables = [_table(report, title) for title in suite_titles(report)]
     head = "% \\usepackage{booktabs,graphicx}\n"
+    head += "".join(f"% {fact}\n" for fact in facts_of(report))
     if report.get("command"):
         head += f"% {report['command']}\n".replace("\n", " ").rstrip() + "\n"
     return head + "\n".join(tables)
@@ -35,7 +36,10 @@ def _table(report: dict, title: str) -> str:
     quoted = _published_lines(title, [row["set"] for row in sets])
     ours = [_own_line(model, indices, title) for model in report["models"]]
     name = _text(title) if title else "the sets"
-    caption = f"Accuracy at probability 0.5 and average precision on {name}, in per cent."
+    count = len(sets)
+    caption = (
+        f"Accuracy at probability 0.5 and average precision on {name} ({count} sets), in per cent."
+    )
     if quoted:
         caption += f" $^\\dagger$ As published by {PAPER}; the others measured."
     lines = [
@@ -73,7 +77,8 @@ def _published_lines(title: str, names: list[str]) -> list[str]:
 def _own_line(model: dict, indices: list[int], title: str) -> str:
     rows = [*(model["sets"][i] for i in indices), model["suites"][title]]
     cells = [per_cent(row[name]) for row in rows for name in ("accuracy", "average_precision")]
-    return " & ".join([_text(model["name"]), *cells]).replace("–", "--") + r" \\"
+    # {}: a name in brackets is no option of \\midrule.
+    return " & ".join([f"{{}}{_text(model['name'])}", *cells]).replace("–", "--") + r" \\"
 
 
 def _text(text: str) -> str:

@@ -7,6 +7,7 @@ from npr_keras.evaluation.published import QUOTED
 from npr_keras.report.tables import (
     NOTE,
     QUOTATION,
+    facts_of,
     indices_of,
     per_cent,
     set_label,
@@ -32,6 +33,7 @@ def markdown_tables(report: dict) -> str:
         if len(model["suites"]) > 1:
             parts.append("### All suites\n")
             parts.append(_table([], model["mean"]))
+    parts += [_plain(fact) for fact in facts_of(report)]
     parts.append(NOTE)
     if any(row[QUOTED] for row in report["models"][0]["sets"]):
         parts.append(QUOTATION)

@@ -20,6 +20,7 @@ from npr_keras.evaluation.report import Evaluation, worst_mistakes
 from npr_keras.report.tables import (
     NOTE,
     QUOTATION,
+    facts_of,
     indices_of,
     per_cent,
     set_label,
@@ -55,6 +56,7 @@ def html_page(report: dict, evaluations: Sequence[Evaluation]) -> str:
         report=report,
         models=[_model(*pair) for pair in zip(report["models"], evaluations, strict=True)],
         suites=_charts(report),
+        facts=facts_of(report),
         note=NOTE,
         quoted=QUOTATION if any(row[QUOTED] for row in report["models"][0]["sets"]) else "",
     )
@@ -70,7 +72,7 @@ def _model(model: dict, evaluation: Evaluation) -> dict:
         **model,
         "overview": _summary(model),
         "columns": _columns(model),
-        "tables": [_table(model, title) for title in model["suites"]],
+        "tables": [_table(model, title) for title in model["suites"]] + _overall(model),
         "limit": limit,
         "histograms": [_histogram(result, evaluation.threshold, limit) for result in results],
         "mistakes": [
@@ -92,10 +94,17 @@ def _columns(model: dict) -> list[str]:
     return [name for name in FIGURES if calibrated or name != "calibrated_accuracy"]
 
 
-def _table(model: dict, title: str) -> dict:
+def _overall(model: dict) -> list[dict]:
+    """Over all suites, where there is more than one; else the pooled images alone."""
+    everything = {**model["pooled"], "set": "all images pooled", "classes": (), QUOTED: None}
+    everything["suite"] = None
+    return [_table({**model, "sets": [everything], "suites": {None: model["mean"]}}, None)]
+
+
+def _table(model: dict, title: str | None) -> dict:
     rows = [row for row in model["sets"] if row["suite"] == title]
     mean = model["suites"][title]
-    quoted = any(row[QUOTED] for row in rows)
+    quoted = any(row[QUOTED] for row in [*rows, mean])
     names = _columns(model)
     lines = [
         {
@@ -112,6 +121,7 @@ def _table(model: dict, title: str) -> dict:
         "paper": _paper(mean),
     }
     heads = ["real", "fake", *(FIGURES[name] for name in names)]
+    title = "over all" if title is None else title
     return {"title": title, "heads": heads, "rows": lines, "total": total, "quoted": quoted}
 
 

@@ -14,6 +14,21 @@ NOTE = (
 QUOTATION = "Published: Tan et al., CVPR 2024, quoted from its tables, not measured here."
 
 
+def facts_of(report: dict) -> list[str]:
+    """What a reader has to know of a report beside its figures, a sentence each."""
+    rows = [row for model in report["models"] for row in model["sets"]]
+    facts = [f"Pixels: {', '.join(dict.fromkeys(row['protocol'] for row in rows))}."]
+    for model in report["models"]:
+        if model["threshold"] is not None:
+            source = report.get("calibrated_on") or "as it is stored with the detector"
+            facts.append(
+                f"cal acc of {model['name']}: at logit {model['threshold']:.3f}, {source}."
+            )
+    if report.get("missing"):
+        facts.append(f"Missing, so that means are over fewer sets: {', '.join(report['missing'])}.")
+    return facts
+
+
 def per_cent(value: float) -> str:
     """`0.9731` -> `97.3`; what is not defined is a dash."""
     return UNDEFINED if value is None or math.isnan(value) else f"{100 * value:.1f}"

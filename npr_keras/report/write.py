@@ -92,7 +92,7 @@ def csv_report(report: dict) -> str:
     """A row for each detector and set, then the detector's means and pooled figures."""
     rows = []
     for model in report["models"]:
-        rows += [{"model": model["name"], **flat(row)} for row in model["sets"]]
+        rows += [{"model": model["name"], "sets": "", **flat(row)} for row in model["sets"]]
         for title, mean in model["suites"].items():
             if title:
                 rows.append({"model": model["name"], "suite": title, "set": "(mean)", **flat(mean)})
@@ -106,13 +106,12 @@ def flat(row: dict) -> dict:
     row = dict(row)
     paper = row.pop(QUOTED, None) or {}
     intervals = row.pop("intervals", {})
-    row["unreadable"] = len(row.get("unreadable", ()))
+    row["unreadable"] = len(row["unreadable"]) if "unreadable" in row else ""
     row["classes"] = " ".join(filter(None, row.get("classes", ())))
     for name in ("accuracy", "average_precision"):
         low, high = intervals.get(name, (math.nan, math.nan))
         row |= {f"{name}_low": low, f"{name}_high": high}
         row[f"paper_{name}"] = paper.get(name, math.nan)
-    row.pop("sets", None)
     return row
 
 

@@ -13,10 +13,14 @@ from npr_keras.download import addresses
 
 def test_check(invoke, make_set, tmp_path):
     make_set(tmp_path / "clean", 8)
+    for name in ("cat", "dog"):
+        make_set(tmp_path / "small" / name, 2)
     done = invoke("data", "check", tmp_path)
     assert done.returncode == 0
-    assert "Nothing wrong found in 16 images" in done.stdout
+    assert "Nothing wrong found in 24 images" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "Too small to tell whether format, size or quality tells the label: small" in done.stdout
+    assert "classes, real + generated: cat 2 + 2, dog 2 + 2" in done.stdout
     bad = make_set(tmp_path / "bad", 12)
     for path in (bad / "0_real").iterdir():
         Image.open(path).save(path.with_suffix(".jpg"), quality=80)

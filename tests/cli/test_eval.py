@@ -117,15 +117,17 @@ def test_detectors_side_by_side(invoke, stub_models, sets, tmp_path):
         assert alone["images"] == report["images"]
         (row,) = [line.split() for line in lines if line.startswith("biggan")]
         assert row[1 + 2 * column] == f"{100 * own['sets'][0]['accuracy']:.1f}"
+    twice = invoke(*EVAL, "--data", sets, "--model", "runs/a", "--model", "runs/../runs/a")
+    assert "given more than once" in error_of(twice)
     assert {r["model"] for r in csv.DictReader((tmp_path / "s.csv").open())} == {"at127", "at125"}
 
 
 def test_more_detectors_than_fit(invoke, stub_models, sets):
-    models = [f"{name}.keras" for name in "abcde"]
+    models = [f"{name}0.5.keras" for name in "abcde"]
     done = invoke(*EVAL, "--data", sets, *[a for path in models for a in ("--model", path)])
     assert done.returncode == 0, done.stderr
     assert max(len(line) for line in done.stdout.splitlines() if not line.endswith("keras")) <= 80
-    assert len(re.findall(r"^[A-E] +[a-e] +\d", done.stdout, re.M)) == 5
+    assert len(re.findall(r"^[A-E] +[a-e]0\.5 +\d", done.stdout, re.M)) == 5
     assert "Means over 2 sets" in done.stdout
 
 
@@ -152,6 +154,9 @@ def test_calibrated_on_other_images(invoke, stub_models, sets, make_set, tmp_pat
     assert f"cal: at logit {report['threshold']:.3f}" in table
     refused = error_of(invoke(*command, sets / "biggan"))
     assert "10 of its images are also judged" in refused
+    (other / "0_real" / "000.png").write_bytes(b"no image")
+    done = invoke(*command, other, "--max-unreadable", "10%")
+    assert "1 image is unreadable and left out" in done.stderr
     only = make_set(tmp_path / "only", 2)
     for path in (only / "1_fake").iterdir():
         path.unlink()
@@ -184,9 +189,41 @@ def test_scores_are_found_again(invoke, stub_models, sets, monkeypatch):
     assert invoke(*command).returncode == 1
     done = invoke(*command)
     assert sum(calls) - calls[1] == 16  # each image once
+    calls.clear()
+    monkeypatch.setattr(Brightness, "predict", predict)
     first, second = json.loads(whole), json.loads(done.stdout)
     for a, b in zip(first["models"][0]["sets"], second["models"][0]["sets"], strict=True):
         assert a == b
+
+
+def test_scores_are_kept_until_all_is_done(invoke, stub_models, sets, tmp_path, monkeypatch):
+    """Two detectors, and a report that cannot be written: neither is scored again."""
+    predict, seen = Brightness.predict, []
+
+    def counting(self, images):
+        seen.append(len(images))
+        return predict(self, images)
+
+    def fail(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Brightness, "predict", counting)
+    command = [*EVAL, "--model", "at127", "--model", "at125", "--data", sets]
+    command += ["--report", tmp_path / "r.md"]
+    with monkeypatch.context() as patched:
+        patched.setattr("npr_keras.report.write.write_text", fail)
+        assert "No space left" in error_of(invoke(*command))
+    assert sum(seen) == 32
+    assert invoke(*command).returncode == 0
+    assert sum(seen) == 32
+    assert not list((tmp_path / "cache" / "scores").glob("*"))
+
+
+def test_a_judged_split_without_images(invoke, stub_models, source_folder):
+    for path in (source_folder / "val").rglob("*.png"):
+        path.unlink()
+    done = invoke(*EVAL, "--model", "any", "--data", source_folder)
+    assert "Nothing to judge on" in error_of(done)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -50,14 +50,77 @@ def test_another_version_begins_anew(server, tmp_path):
     assert path.read_bytes() == DATA
     path.unlink()
     server.asked.clear()
-    remote = look_up(f"{server.url}/changed/data.bin")
-    server.files["data.bin"] = DATA[::-1]
+    remote = look_up(f"{server.url}/well/data.bin")
+    server.files["data.bin"], server.etag = DATA[::-1], '"two"'
     (tmp_path / "data.bin.part").write_bytes(DATA[:50])
     note = json.dumps({"url": remote.url, "size": len(DATA), "etag": '"one"'})
     (tmp_path / "data.bin.part.json").write_text(note)
     fetch(remote, path)
     assert server.asked == ["bytes=50-"]
     assert path.read_bytes() == DATA[::-1]  # not the one's beginning and the other's end
+
+
+def a_beginning(server, tmp_path, manner, data):
+    """As an earlier call leaves it."""
+    remote = look_up(f"{server.url}/{manner}/data.bin")
+    note = json.dumps({"url": remote.url, "size": remote.size, "etag": remote.etag})
+    (tmp_path / "data.bin.part.json").write_text(note)
+    (tmp_path / "data.bin.part").write_bytes(data)
+    return remote
+
+
+def test_a_part_that_was_not_asked_for(server, tmp_path):
+    remote = a_beginning(server, tmp_path, "elsewhere", DATA[:50])
+    fetch(remote, tmp_path / "data.bin", wait=0.01)
+    assert (tmp_path / "data.bin").read_bytes() == DATA
+    assert server.asked == ["bytes=50-", None]  # once by the wrong part, then all of it
+
+
+def test_a_beginning_longer_than_the_file(server, tmp_path):
+    remote = a_beginning(server, tmp_path, "well", DATA + b"more")
+    fetch(remote, tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == DATA
+    assert server.asked == [None]
+
+
+def test_a_server_that_refuses_the_range(server, tmp_path):
+    remote = a_beginning(server, tmp_path, "longer", DATA[:50])
+    with pytest.raises(DownloadError, match="sends more than"):
+        fetch(remote, tmp_path / "data.bin", wait=0.01)
+    assert server.asked == ["bytes=50-", None]
+
+
+def test_a_full_disk_is_not_the_servers_fault(server, tmp_path, monkeypatch):
+    remote = look_up(f"{server.url}/well/data.bin")
+    opened = open
+
+    class Full:
+        def __init__(self, file):
+            self.file = file
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            self.file.close()
+
+        def tell(self):
+            return 0
+
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(
+        "builtins.open",
+        lambda path, mode="r", *a, **o: (
+            Full(opened(path, mode, *a, **o))
+            if mode == "wb" and str(path).endswith(".part")
+            else opened(path, mode, *a, **o)
+        ),
+    )
+    with pytest.raises(OSError, match="No space left"):
+        fetch(remote, tmp_path / "data.bin")
+    assert len(server.asked) == 1
 
 
 def test_a_server_without_ranges_sends_all_again(server, tmp_path):
@@ -101,6 +164,9 @@ def test_a_file_that_is_there(server, tmp_path):
     path.write_bytes(b"other")
     with pytest.raises(DownloadError, match="is there with 5 bytes"):
         get(server, "well", path)
+    path.write_bytes(DATA[::-1])
+    with pytest.raises(DownloadError, match="SHA-256 is not"):
+        get(server, "digest", path)
 
 
 def test_without_the_packages(run_python):

@@ -1,5 +1,6 @@
 import sys
 import types
+from pathlib import Path
 
 import pytest
 from archives import make_7z, make_zip
@@ -83,16 +84,28 @@ def test_google_drive(tmp_path, monkeypatch):
 
     def download_folder(id, output, resume):
         assert (id, resume) == ("abc", True)
-        archive = make_zip(f"{output}AttGAN.zip", {"AttGAN/0_real/a.png": b"a"})
-        with open(f"{output}readme.txt", "w") as file:
-            file.write("about")
-        return [str(archive), f"{output}readme.txt"]
+        assert not output.endswith("/")  # or gdown puts a folder of the Drive folder's name there
+        fetched.append(output)
+        archive = make_zip(f"{output}/AttGAN.zip", {"AttGAN/0_real/a.png": b"a"})
+        Path(output, "more").mkdir(exist_ok=True)
+        whole = make_7z(tmp_path / "x.7z", {"BEGAN/0_real/b.png": b"b"}).read_bytes()
+        parts = [f"{output}/more/BEGAN.7z.00{i}" for i in (1, 2)]
+        for part, data in zip(parts, (whole[:50], whole[50:]), strict=True):
+            Path(part).write_bytes(data)
+        Path(output, "readme.txt").write_text("about")
+        return [str(archive), *parts, f"{output}/readme.txt"]
+
+    fetched = []
 
     gdown = types.SimpleNamespace(download_folder=download_folder)
     monkeypatch.setitem(sys.modules, "gdown", gdown)
-    assert run_plan(plan, keep=("AttGAN",)) == 2
+    assert run_plan(plan, keep=("AttGAN", "BEGAN")) == 3
     assert (tmp_path / "mine/AttGAN/0_real/a.png").read_bytes() == b"a"
+    assert (tmp_path / "mine/more/BEGAN/0_real/b.png").read_bytes() == b"b"
     assert (tmp_path / "mine/readme.txt").exists()
+    assert not list((tmp_path / "mine/.downloads").rglob("*.zip"))
+    assert run_plan(make_plan(download, tmp_path)) == 0  # a second call has nothing to do
+    assert len(fetched) == 1
 
     def refuse(**options):
         raise RuntimeError("too many users")

@@ -1,7 +1,9 @@
+import contextlib
 import os
 import stat
 import zipfile
 
+import numpy as np
 import pytest
 from archives import make_7z, make_zip
 
@@ -33,7 +35,8 @@ def test_archives_in_parts(tmp_path):
         whole = make(tmp_path / name, noise).read_bytes()
         for i in range(3):
             (tmp_path / f"{name}.00{i + 1}").write_bytes(whole[i * 25_000 : (i + 1) * 25_000])
-        parts = sorted(tmp_path.glob(f"{name}.0*"))
+        (tmp_path / f"{name}.001.part.json").write_text("{}")  # beside the parts, and none of them
+        parts = [tmp_path / f"{name}.00{i}" for i in (1, 2, 3)]
         assert unpack(parts, tmp_path / f"into-{name}", keep=("set",)) == 2
         assert tree(tmp_path / f"into-{name}") == noise
 
@@ -85,6 +88,45 @@ def test_nothing_is_replaced(tmp_path):
     with pytest.raises(DownloadError, match="holds other content than"):
         unpack([make_zip(tmp_path / "a.zip", FILES)], into)
     assert tree(into) == {"set/0_real/a.png": b"the user's"}
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "set").write_bytes(b"a file where a folder belongs")
+    with pytest.raises(DownloadError, match="is something else"):
+        unpack([make_zip(tmp_path / "a.zip", FILES)], other)
+    assert list(tree(other)) == ["set"]
+
+
+def test_names_that_cannot_be_together(tmp_path):
+    archive = make_zip(tmp_path / "a.zip", {"a": b"1", "a/b": b"2"})
+    with pytest.raises(DownloadError, match="more than one thing of the name"):
+        unpack([archive], tmp_path / "into")
+    with pytest.warns(UserWarning), zipfile.ZipFile(tmp_path / "b.zip", "w") as twice:
+        twice.writestr("a", b"1")
+        twice.writestr("a", b"2")
+    with pytest.raises(DownloadError, match="more than one thing of the name a"):
+        unpack([tmp_path / "b.zip"], tmp_path / "into")
+
+
+def test_what_a_killed_call_left_is_taken_away(tmp_path):
+    left = tmp_path / "into" / ".unpacking-a.zip"
+    left.mkdir(parents=True)
+    (left / "half").write_bytes(b"x")
+    unpack([make_zip(tmp_path / "a.zip", FILES)], tmp_path / "into")
+    assert not left.exists()
+    assert tree(tmp_path / "into") == FILES
+
+
+def test_flipped_bits(tmp_path, random):
+    """Whatever is wrong inside, it is told as such."""
+    noise = {f"{i}.txt": bytes(random.integers(97, 100, 5000, np.uint8)) for i in range(4)}
+    whole = make_zip(tmp_path / "a.zip", noise).read_bytes()
+    for trial in range(120):
+        data = bytearray(whole)
+        for place in random.integers(0, len(data), 4):
+            data[place] ^= int(random.integers(1, 256))
+        (tmp_path / "b.zip").write_bytes(data)
+        with contextlib.suppress(DownloadError):
+            unpack([tmp_path / "b.zip"], tmp_path / f"into{trial}")
 
 
 def test_larger_than_the_disk(tmp_path, monkeypatch):

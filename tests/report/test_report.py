@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import dataclasses
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -120,7 +121,7 @@ def test_latex(report, evaluation, tmp_path):
     assert all(line.count("&") == 18 for line in lines if line.startswith(("CNN", "NPR", "ours")))
     methods = [m for m, f in published_figures().items() if ("ForenSynths", "biggan") in f]
     assert sum(f"{m}$^\\dagger$" in first for m in methods) == len(methods)
-    assert first.index(r"NPR$^\dagger$") < first.index(r"ours\_1")
+    assert first.index(r"NPR$^\dagger$") < first.index(r"{}ours\_1 & ")
     paper = next(line for line in lines if line.startswith("NPR"))
     assert paper.startswith(r"NPR$^\dagger$ & 99.8 & 100.0 & 96.3 & 99.8")
 
@@ -147,6 +148,10 @@ class Links(HTMLParser):
 def test_page(results, tmp_path):
     results = results[:8]
     evaluation = Evaluation("ours", "runs/ours.keras", results, "ab" * 32, 0.5, "tensorflow")
+    # Neither HTML nor formulas, and in legends all the same.
+    odd = dataclasses.replace(results[0], name="s$_$<i>" + 60 * "long")
+    results = [odd, *results[1:]]
+    evaluation = dataclasses.replace(evaluation, results=results, name="_ours$_$")
     other = Evaluation("<b>other</b>", "runs/b.keras", results, None, None, "torch")
     both = build_report([evaluation, other], command="npr-keras eval", missing=["Suite/gone"])
     write_report(both, [evaluation, other], tmp_path / "r.html")
@@ -163,6 +168,8 @@ def test_page(results, tmp_path):
     for drawing in drawings:
         root = ET.fromstring(base64.b64decode(drawing.partition(",")[2]))
         assert root.tag.endswith("svg")
+    text_of_charts = "".join(base64.b64decode(d.partition(",")[2]).decode() for d in drawings[:4])
+    assert "_ours$_$" in text_of_charts
     words = re.sub(r"\s+", " ", " ".join(page.text))
     assert "Suite/gone" in words
     assert "ab" * 32 in words
