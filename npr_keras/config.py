@@ -5,53 +5,16 @@ Nothing heavy is imported here, so that the command line can use the defaults in
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from npr_keras.errors import ConfigError
+from npr_keras.findings import UNCALIBRATED, Calibration, Condition
+from npr_keras.settings import Config, is_int, is_number
 
 # ImageNet's channel statistics on [0, 1], which the official code normalises with.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-def is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-@dataclass(frozen=True)
-class Config:
-    """What all settings share: a plain dict out, and a checked one in."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values only, ready for `json.dump`."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]):
-        """The inverse of `to_dict`; a key that is not a field raises ConfigError."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ConfigError(
-                f"{cls.__name__}: unknown field {', '.join(unknown)}. Known: {', '.join(sorted(known))}"
-            )
-        # JSON has no tuples; every sequence in these settings is one.
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-
-    def _require(self, condition: bool, name: str, expected: str) -> None:
-        if not condition:
-            raise ConfigError(
-                f"{type(self).__name__}: `{name}` must be {expected}. "
-                f"Received: {name}={getattr(self, name)!r}"
-            )
 
 
 @dataclass(frozen=True)
@@ -117,72 +80,6 @@ def get_protocol(name: str) -> Preprocessing:
 
 
 @dataclass(frozen=True)
-class Calibration(Config):
-    """What a detector's logits mean: found by `npr-keras calibrate`, stored with the detector.
-
-    Args:
-        temperature, shift: The probability of being generated is
-            `sigmoid((logit - shift) / temperature)`, real and generated images being equally many
-            (Platt 1999; Guo et al., ICML 2017, with a shift).
-        threshold: Logits above it are called generated.
-        images: How many images it was found on; 0 for a detector that was never calibrated.
-        false_positive_rate: The rate that the threshold was chosen for, from real images alone;
-            None where it was not.
-        confidence: With which it is not exceeded; None likewise.
-        protocol: The name of how these images became pixels.
-    """
-
-    temperature: float = 1.0
-    shift: float = 0.0
-    threshold: float = 0.0
-    images: int = 0
-    false_positive_rate: float | None = None
-    confidence: float | None = None
-    protocol: str = ""
-
-    def __post_init__(self):
-        self._require(
-            is_number(self.temperature) and self.temperature > 0, "temperature", "a number above 0"
-        )
-        for name in ("shift", "threshold"):
-            self._require(is_number(getattr(self, name)), name, "a number (a logit)")
-        self._require(is_int(self.images) and self.images >= 0, "images", "a count")
-        for name in ("false_positive_rate", "confidence"):
-            value = getattr(self, name)
-            self._require(
-                value is None or (is_number(value) and 0 < value < 1), name, "None or a fraction"
-            )
-
-    def probability(self, logit: float) -> float:
-        """The calibrated probability of being generated."""
-        scaled = (logit - self.shift) / self.temperature
-        return 1 / (1 + math.exp(-max(-700.0, min(700.0, scaled))))  # exp overflows beyond 709
-
-
-@dataclass(frozen=True)
-class Condition(Config):
-    """How a detector does on images that went through something, see `npr-keras robustness`.
-
-    Args:
-        kind: What they went through: "none", "jpeg", "webp", "resize", "blur" or "noise".
-        amount: How much of it: JPEG or WebP quality, factor, or standard deviation.
-        real_accuracy, fake_accuracy: Fractions of real images called real, and of generated ones
-            called generated, at the detector's threshold.
-        average_precision: Of the two.
-        images: How many images that is from, real and generated together.
-        protocol: The name of how they became pixels, after what they went through.
-    """
-
-    kind: str
-    amount: float
-    real_accuracy: float
-    fake_accuracy: float
-    average_precision: float
-    images: int
-    protocol: str
-
-
-@dataclass(frozen=True)
 class DetectorConfig(Config):
     """What a detector is, apart from its representation layer, which is passed to it.
 
@@ -203,7 +100,7 @@ class DetectorConfig(Config):
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
     preprocessing: Preprocessing = PROTOCOLS["resize256"]
-    calibration: Calibration = Calibration()
+    calibration: Calibration = UNCALIBRATED
     robustness: tuple[Condition, ...] = ()
 
     def __post_init__(self):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from npr_keras.config import PROTOCOLS, Calibration
+from npr_keras.config import PROTOCOLS
+from npr_keras.findings import Calibration
 
 
 class Brightness:

@@ -33,4 +33,5 @@ def command(root, as_json):
         click.echo(check_json(check, root), nl=False)
     else:
         show_check(check, root)
-    sys.exit(0 if check.clean else 3)
+    if not check.clean:
+        sys.exit(3)

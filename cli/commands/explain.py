@@ -66,5 +66,5 @@ def command(images, model, out, compare, grid, forms, arrays, protocol, backend)
     forms = forms or ("png",)
     if compare:
         explain_pair(predictor, images, chosen, grid, out, forms, arrays)
-        return
-    sys.exit(1 if explain_all(predictor, images, chosen, grid, out, forms, arrays) else 0)
+    elif explain_all(predictor, images, chosen, grid, out, forms, arrays):
+        sys.exit(1)

@@ -47,4 +47,5 @@ def command(paths, model, protocol, form, backend):
     with given_paths(paths) as (files, names):
         predictions = score_files(predictor, files, PROTOCOLS[protocol])
         unreadable = show_predictions(predictions, predictor, protocol, form, names)
-    sys.exit(1 if unreadable else 0)
+    if unreadable:
+        sys.exit(1)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from npr_keras.config import Condition, Preprocessing
+from npr_keras.config import Preprocessing
 from npr_keras.data.perturb import PERTURBATIONS, STANDARD, perturb
 from npr_keras.data.records import Record
 from npr_keras.data.unreadable import Unreadable
@@ -14,6 +14,7 @@ from npr_keras.errors import ConfigError
 from npr_keras.evaluation.evaluate import batches_by_size
 from npr_keras.evaluation.kept import Keeper
 from npr_keras.evaluation.metrics import compute_metrics
+from npr_keras.findings import Condition
 
 
 def measure_robustness(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npr_keras.config import Calibration
 from npr_keras.evaluation.calibrate import (
     CONFIDENCE,
     Bin,
@@ -19,6 +18,7 @@ from npr_keras.evaluation.calibrate import (
     reliability,
     threshold_at_rate,
 )
+from npr_keras.findings import UNCALIBRATED, Calibration
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ def calibrate(
         CalibrationError: If the images do not allow it.
     """
     labels, logits = np.asarray(labels), np.asarray(logits)
-    calibration = stored or Calibration()
+    calibration = stored or UNCALIBRATED
     before = after = found = None
     if labels.any() or rate is None:
         temperature, shift = fit_probability(labels, logits)
-        plain = np.array([Calibration().probability(z) for z in logits])
+        plain = np.array([UNCALIBRATED.probability(z) for z in logits])
         calibration = Calibration(temperature, shift, shift, len(labels))
         fitted = np.array([calibration.probability(z) for z in logits])
         before, after = reliability(labels, plain), reliability(labels, fitted)

@@ -6,7 +6,8 @@ import os
 
 import numpy as np
 
-from npr_keras.config import Calibration, Condition, Preprocessing
+from npr_keras.config import Preprocessing
+from npr_keras.findings import Calibration, Condition
 from npr_keras.models import Detector, load_detector
 from npr_keras.models.files import file_digest
 

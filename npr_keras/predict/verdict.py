@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from npr_keras.config import Calibration, Condition
 from npr_keras.data.history import History
+from npr_keras.findings import UNCALIBRATED, Calibration, Condition
 
 REAL, GENERATED, INCONCLUSIVE = "real", "generated", "inconclusive"
 ENOUGH = 0.75  # of the pictures of the other kind have to be recognised
@@ -46,7 +46,7 @@ def judge(
         robustness: How the detector does on pictures with a history, as far as that was measured.
         protocol: The name of how the file became pixels; only what was measured so counts.
     """
-    calibration = calibration or Calibration()
+    calibration = calibration or UNCALIBRATED
     leaning = GENERATED if logit > calibration.threshold else REAL
     reasons = []
     others = sorted({c.protocol for c in robustness if c.protocol != protocol})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from npr_keras.config import Config, is_int, is_number
 from npr_keras.errors import ConfigError
+from npr_keras.settings import Config, is_int, is_number
 
 UPSAMPLERS = ("nearest", "bilinear", "transposed", "subpixel")
 # A control: the same networks at full resolution throughout. A detector that takes what they make

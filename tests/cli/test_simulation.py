@@ -4,13 +4,9 @@ import json
 import re
 import shlex
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 
-from npr_keras.config import DetectorConfig
-from npr_keras.models import Detector, save_detector
 from npr_keras.simulation import named
 from npr_keras.simulation.plan import SimulationConfig
 from npr_keras_cli.main import main
@@ -116,53 +112,3 @@ def test_eval_takes_either_data_or_a_suite(tmp_path):
         done = run("eval", "--model", tmp_path, *arguments)
         assert done.exit_code == 2
         assert "either --data DIR or --suite NAME" in done.stderr
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "small.keras"
-    save_detector(Detector(DetectorConfig(blocks=(1, 1), width=8)), path)
-    return path
-
-
-def test_predict_files_and_folders_in_order(model, make_images, tmp_path):
-    make_images(tmp_path / "b", 2, size=30)
-    make_images(tmp_path / "a" / "deep", 1, size=41)
-    Image.fromarray(np.zeros((20, 25, 3), np.uint8)).save(tmp_path / "single.bmp")
-    paths = [tmp_path / "b", tmp_path / "single.bmp", tmp_path / "a"]
-    done = run("predict", *paths, "--model", model, "--json")
-    assert done.exit_code == 0, done.output
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [row["path"] for row in rows] == [
-        str(tmp_path / p) for p in ("b/000.png", "b/001.png", "single.bmp", "a/deep/000.png")
-    ]
-    from npr_keras.config import PROTOCOLS
-    from npr_keras.data.decode import load
-    from npr_keras.models import load_detector
-
-    detector = load_detector(model)
-    for row in rows:
-        expected = float(
-            detector.predict_on_batch(load(row["path"], PROTOCOLS["native"])[None])[0, 0]
-        )
-        assert row["logit"] == pytest.approx(expected, abs=1e-5)
-        assert row["probability"] == pytest.approx(1 / (1 + np.exp(-expected)), abs=1e-6)
-        assert row["verdict"] == ("generated" if expected > 0 else "real")
-
-
-def test_predict_says_what_it_cannot_read(model, make_images, tmp_path):
-    make_images(tmp_path, 1)
-    (tmp_path / "broken.jpg").write_bytes(b"")
-    done = run("predict", tmp_path, "--model", model)
-    assert done.exit_code == 1
-    assert "broken.jpg: the file is empty" in done.stdout
-    assert "000.png" in done.stdout
-    missing = run("predict", tmp_path / "nothing.png", "--model", model)
-    assert missing.exit_code == 1
-    assert "No such file or folder" in missing.stderr
-    assert not missing.stdout
-    (tmp_path / "empty").mkdir()
-    assert (
-        "No image files in the folder"
-        in run("predict", tmp_path / "empty", "--model", model).stderr
-    )

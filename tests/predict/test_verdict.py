@@ -1,7 +1,7 @@
 import pytest
 
-from npr_keras.config import Calibration, Condition
 from npr_keras.data.history import History
+from npr_keras.findings import Calibration, Condition
 from npr_keras.predict.verdict import judge, quality_band
 
 
