@@ -38,14 +38,20 @@ def scored_images(predictor, data, reals, protocol, pipeline: str, max_unreadabl
 def _real_images(folder: str):
     """All images in a folder; where it has folders for the labels, those of real ones."""
     from npr_keras.data.folder import find_every_set, list_images
-    from npr_keras.data.records import REAL, Record
+    from npr_keras.data.records import FAKE, REAL, Record
 
     if not os.path.isdir(folder):
         raise LayoutError(f"{folder}: no such folder. Expected one with photographs in it.")
+    paths = list_images(folder)
     try:
-        records = [r for s in find_every_set(folder) for r in s.records if r.label == REAL]
+        labelled = [record for s in find_every_set(folder) for record in s.records]
     except LayoutError:
-        records = [Record(path, REAL) for path in list_images(folder)]
+        labelled = []
+    if any(record.label == FAKE for record in labelled):
+        records = [record for record in labelled if record.label == REAL]
+        say(f"{len(records):,} real images; {len(paths) - len(records):,} others are left out.")
+    else:
+        records = [Record(path, REAL) for path in paths]
     if not records:
         raise LayoutError(f"No real images in the folder {folder}.")
     return tuple(records)
@@ -82,7 +88,8 @@ def show_calibration(found, stored_in: str | None) -> None:
         lines += [
             f"temperature  {calibration.temperature:.4g}",
             f"shift        {calibration.shift:.4g}",
-            f"calibration error (ECE, 10 bins)  {100 * before:.1f} % before, {100 * after:.1f} % after",
+            f"calibration error (ECE, 10 bins)  {100 * before:.1f} % before, {100 * after:.1f} % after,",
+            "             on the same images, both kinds weighing alike",
         ]
     at = calibration.probability(calibration.threshold)
     lines.append(f"threshold    logit {calibration.threshold:.4g}, probability {at:.4g}")

@@ -22,9 +22,11 @@ def explain_all(predictor, images, protocol, grid: int, out: str, forms, arrays:
     from npr_keras.data.decode import load
     from npr_keras.explain import explain
     from npr_keras.explain.figures import explanation_figure
+    from npr_keras.predict.score_files import MAX_PIXELS, too_large
 
     unreadable = 0
     taken: set[str] = set()
+    inputs = {os.path.realpath(path) for path in images}
     stdout().print("      logit  probability  figure", style="bold")
     for path in images:
         try:
@@ -33,11 +35,16 @@ def explain_all(predictor, images, protocol, grid: int, out: str, forms, arrays:
             unreadable += 1
             stdout().print(f"{'–':>11}  {'–':>11}  {error}", markup=False, soft_wrap=True)
             continue
+        if pixels.shape[0] * pixels.shape[1] > MAX_PIXELS:
+            unreadable += 1
+            line = f"{path}: {too_large(pixels)}"
+            stdout().print(f"{'–':>11}  {'–':>11}  {line}", markup=False, soft_wrap=True)
+            continue
         found = explain(predictor.detector, pixels, grid)
         probability = predictor.calibration.probability(found.logit)
-        name = _free_name(Path(path).stem, taken)
+        name = _free_name(f"{Path(path).stem}-explained", taken)
         drawing = explanation_figure(found, os.path.basename(path), probability)
-        written = _write(drawing, Path(out, name), forms)
+        written = _write(drawing, Path(out, name), forms, inputs)
         if arrays:
             _write_arrays(found, Path(out, name))
         line = f"{found.logit:11.4f}  {probability:11.4f}  {written}"
@@ -61,10 +68,13 @@ def explain_pair(predictor, images, protocol, grid: int, out: str, forms, arrays
     real, fake = (explain(predictor.detector, p, grid) for p in pixels)
     names = [Path(path).stem for path in images]
     drawing = comparison_figure(real, fake, [os.path.basename(path) for path in images])
-    written = _write(drawing, Path(out, f"{names[0]}-{names[1]}"), forms)
+    inputs = {os.path.realpath(path) for path in images}
+    pair = f"{names[0]}-compared-{names[1]}"
+    written = _write(drawing, Path(out, pair), forms, inputs)
     if arrays:
+        taken: set[str] = set()
         for name, one in zip(names, (real, fake), strict=True):
-            _write_arrays(one, Path(out, name))
+            _write_arrays(one, Path(out, _free_name(f"{name}-compared", taken)))
     say(str(written))
 
 
@@ -77,11 +87,13 @@ def _free_name(stem: str, taken: set[str]) -> str:
     return name
 
 
-def _write(drawing, path: Path, forms) -> Path:
+def _write(drawing, path: Path, forms, inputs: set[str]) -> Path:
     from npr_keras.report.charts import save
 
     for form in dict.fromkeys(forms):
         written = path.with_name(f"{path.name}.{form}")
+        if os.path.realpath(written) in inputs:
+            raise ConfigError(f"{written} is one of the images to explain. Give another --out.")
         save(drawing, written)
     return written
 

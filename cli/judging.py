@@ -51,17 +51,28 @@ def judged(predictors: dict, sets, calibration, settings: dict, keeper) -> list:
                 keep=keeper,
                 **settings,
             )
-            threshold = predictor.calibration.threshold if predictor.calibration.images else None
+            threshold = _stored_threshold(predictor, sets)
             if first:
                 found = judge(sets=first)
                 threshold = calibrated_threshold(found)
                 unreadable |= {k: v for result in found for k, v in result.unreadable.items()}
             results = judge(sets=sets, threshold=threshold)
             identity = predictor.identity
-            evaluations.append(Evaluation(name, model, results, identity, threshold, backend))
+            evaluations.append(
+                Evaluation(
+                    name, model, results, identity, threshold, backend, predictor.calibration
+                )
+            )
             unreadable |= {k: v for result in results for k, v in result.unreadable.items()}
     warn_left_out(unreadable)
     return evaluations
+
+
+def _stored_threshold(predictor, sets) -> float | None:
+    """The one that was stored with a detector, where it was found on pixels made like these."""
+    calibration = predictor.calibration
+    protocols = {(s.protocol or predictor.preprocessing).name for s in sets}
+    return calibration.threshold if protocols == {calibration.protocol} else None
 
 
 def calibration_set(folder, sets):

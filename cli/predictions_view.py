@@ -7,6 +7,7 @@ import dataclasses
 import json
 import math
 import sys
+import textwrap
 import time
 
 import click
@@ -44,6 +45,7 @@ def show_predictions(predictions, predictor, protocol: str, form: str | None, na
     with status or _Nothing():
         for number, prediction in enumerate(predictions, 1):
             show(_named(prediction, names))
+            sys.stdout.flush()  # whoever reads it may wait
             kind = prediction.verdict or "unreadable"
             counts[kind] = counts.get(kind, 0) + 1
             if status and number % 16 == 0:
@@ -85,9 +87,15 @@ def _line(prediction) -> None:
         return
     _print(f"{prediction.probability:11.4f}  {prediction.verdict:12}  {prediction.path}")
     for reason in prediction.reasons:
-        _print(f"{'':13}{reason}")
+        _print_below(reason)
     for claim in prediction.history.claims:
-        _print(f"{'':13}the file claims: {claim}")
+        _print_below(f"the file claims: {claim}")
+
+
+def _print_below(text: str) -> None:
+    indent = " " * 13
+    for line in textwrap.wrap(text, 79, initial_indent=indent, subsequent_indent=indent + "  "):
+        _print(line)
 
 
 def _print(text: str) -> None:
@@ -99,8 +107,6 @@ def _notes(predictor, protocol: str) -> None:
     lines = [f"Probability of being generated; pixels: {protocol}."]
     if calibration.images:
         lines.append(f"Generated above logit {calibration.threshold:.3f}, as calibrated.")
-        if calibration.protocol != protocol:
-            lines.append(f"It was calibrated for other pixels: {calibration.protocol}.")
     else:
         lines.append("Not calibrated (npr-keras calibrate): generated above 0.5.")
     for line in ("", *lines):

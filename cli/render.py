@@ -57,19 +57,15 @@ def write_scores(evaluations, path) -> None:
             "set": result.name,
             "class": record.class_name,
             "logit": logit,
-            "probability": _probability(logit),
+            "probability": logit if math.isnan(logit) else probability(logit),
             "error": result.unreadable.get(record.path, ""),
         }
         for evaluation in evaluations
+        for probability in [evaluation.calibration.probability]
         for result in evaluation.results
         for record, logit in zip(result.records, result.logits.tolist(), strict=True)
     ]
     write_text(path, csv_text(rows))
-
-
-def _probability(logit: float) -> float:
-    # exp overflows beyond 709; NaN, an unreadable image, stays NaN.
-    return 1 / (1 + math.exp(min(-logit, 700))) if not math.isnan(logit) else logit
 
 
 def command_line() -> str:

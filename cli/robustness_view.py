@@ -10,9 +10,7 @@ import click
 from npr_keras_cli.console import progress_bar, say, stdout
 
 
-def measured(
-    predictor, records, protocol, conditions, batch_size: int, max_unreadable: float, keeper
-):
+def measured(predictor, records, protocol, conditions, batch_size: int, unreadable, keeper):
     """List of `Condition`; `conditions` is empty for the standard ones."""
     from npr_keras.data.perturb import STANDARD
     from npr_keras.evaluation.robustness import measure_robustness
@@ -27,10 +25,21 @@ def measured(
             conditions,
             predictor.calibration.threshold,
             batch_size,
-            max_unreadable,
+            unreadable,
             lambda name, done: bar.update(task, advance=done, description=name),
             keeper,
         )
+
+
+def merged(stored, found) -> tuple:
+    """What is stored from now on: new figures in the place of old ones of the same condition."""
+    new = {(c.kind, c.amount, c.protocol) for c in found}
+    kept = [
+        c
+        for c in stored
+        if (c.kind, c.amount, c.protocol) not in new and c.threshold == found[0].threshold
+    ]
+    return (*kept, *found)
 
 
 def show_robustness(found, form: str | None, stored_in: str | None) -> None:

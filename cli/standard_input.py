@@ -8,19 +8,19 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 
-# How files of the formats begin that decode.py reads.
-_BEGINNINGS = (
-    b"\xff\xd8\xff",
-    b"\x89PNG\r\n",
-    b"GIF8",
-    b"BM",
-    b"II*\0",
-    b"MM\0*",
-    b"RIFF",
-    b"P5",
-    b"P6",
-    b"\0\0\0\x0cjP",
-)
+_HEAD = 16  # bytes that tell an image from a path
+
+
+def _is_image(head: bytes) -> bool:
+    """Whether bytes begin as files do that decode.py reads, and as no path does."""
+    return (
+        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*"))
+        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+        or (head[:2] == b"BM" and head[6:10] == bytes(4))  # reserved, and 0
+        or (head[:2] in (b"P5", b"P6") and head[2:3].isspace())
+        or head[:8] == b"\0\0\0\x0cjP  "
+        or (head[4:8] == b"ftyp" and head[:1] == b"\0")
+    )
 
 
 @contextlib.contextmanager
@@ -43,18 +43,20 @@ def _each(paths, stack, names) -> Iterator[str]:
             yield path
             continue
         stream = sys.stdin.buffer
-        first = stream.readline()
-        if first.startswith(_BEGINNINGS) or b"ftyp" in first[:12]:
+        head = stream.read(_HEAD)
+        if _is_image(head):
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             image = os.path.join(folder, "image")
             names[image] = "(standard input)"
             with open(image, "wb") as file:
-                file.write(first)
+                file.write(head)
                 while data := stream.read(1 << 20):
                     file.write(data)
             yield image
-        else:
-            while first:
-                if line := first.rstrip(b"\r\n"):
+            continue
+        rest = head + stream.readline()
+        while rest:
+            for line in rest.splitlines():
+                if line:
                     yield os.fsdecode(line)
-                first = stream.readline()
+            rest = stream.readline()

@@ -10,6 +10,7 @@
     ├── DownloadError             something cannot be had from the network, or is not safe to unpack
     ├── UnreadableImageError      one image could not be decoded
     ├── CheckpointError           a model file is missing, broken, or does not fit the network
+    ├── ExportError               an exported model is not what it should be, or cannot be made
     ├── CalibrationError          the images at hand do not allow what was to be found from them
     ├── RunError                  the folder of a training or simulation does not allow what was asked
     └── MissingPackageError       an optional package is not installed (also an ImportError)
@@ -58,6 +59,10 @@ class UnreadableImageError(NPRKerasError):
 
 class CheckpointError(NPRKerasError):
     """A model file is missing, broken, or does not fit the network."""
+
+
+class ExportError(NPRKerasError):
+    """An exported model is not what it should be, or cannot be made."""
 
 
 class CalibrationError(NPRKerasError):

@@ -66,6 +66,7 @@ class Condition(Config):
         average_precision: Of the two.
         images: How many images that is from, real and generated together.
         protocol: The name of how they became pixels, after what they went through.
+        threshold: The logit that the accuracies are taken at.
     """
 
     kind: str
@@ -75,3 +76,4 @@ class Condition(Config):
     average_precision: float
     images: int
     protocol: str
+    threshold: float = 0.0

@@ -22,8 +22,10 @@ from npr_keras_cli.options import pipeline_option, share, unreadable_option
 )
 @click.option(
     "--protocol",
+    default="native",
+    show_default=True,
     type=click.Choice(list(PROTOCOLS)),
-    help="How files become pixels.  [default: the model's]",
+    help="How files become pixels; predict and eval use it for these alone.",
 )
 @click.option(
     "--figure", type=click.Path(dir_okay=False), help="Draw a reliability diagram: .svg or .png."
@@ -64,7 +66,7 @@ def command(
     from npr_keras.predict.calibration import calibrate, store
 
     predictor = open_predictor(model)
-    chosen = PROTOCOLS[protocol] if protocol else predictor.preprocessing
+    chosen = PROTOCOLS[protocol]
     labels, logits = scored_images(predictor, data, reals, chosen, pipeline, max_unreadable)
     found = calibrate(labels, logits, fpr, predictor.calibration, chosen.name)
     if figure:

@@ -8,6 +8,8 @@ from npr_keras.config import PROTOCOLS
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 from npr_keras_cli.options import conditions, unreadable_option
 
+FEWEST = 20  # of either label: from fewer, three quarters cannot be told from half
+
 
 @click.command("robustness")
 @click.option("--model", required=True, type=click.Path(), help="A .keras file, or a run's folder.")
@@ -59,27 +61,37 @@ def command(
     npr-keras robustness --model saved_models/npr --data DIR --store
     npr-keras robustness --model saved_models/npr --data DIR --condition jpeg=90,70,50
     """
+    from npr_keras.data.records import count_labels
+    from npr_keras.errors import LayoutError
     from npr_keras_cli.calibration_view import check_figure
-    from npr_keras_cli.robustness_view import draw, measured, show_robustness
+    from npr_keras_cli.console import warn_left_out
+    from npr_keras_cli.robustness_view import draw, measured, merged, show_robustness
     from npr_keras_cli.suites_view import judged_sets
 
     if figure:
         check_figure(figure)
     (images,) = judged_sets(data, pool=True)
+    if stored and min(count_labels(images.records)) < FEWEST:
+        raise LayoutError(
+            f"--store needs at least {FEWEST} real and {FEWEST} generated images. Received: "
+            "{} and {}".format(*count_labels(images.records))
+        )
     import_tensorflow_quietly()
     from npr_keras.cache import cache_folder
+    from npr_keras.data.unreadable import Unreadable
     from npr_keras.evaluation.kept import Keeper
     from npr_keras.predict import open_predictor
     from npr_keras.predict.calibration import store
 
     predictor = open_predictor(model)
     keeper = Keeper(cache_folder() / "scores")
+    unreadable = Unreadable(len(images.records), max_unreadable)
     found = measured(
-        predictor, images.records, PROTOCOLS[protocol], chosen, batch_size, max_unreadable, keeper
+        predictor, images.records, PROTOCOLS[protocol], chosen, batch_size, unreadable, keeper
     )
+    warn_left_out(unreadable.reasons)
     if stored:
-        others = tuple(c for c in predictor.robustness if c.protocol != protocol)
-        store(model, robustness=(*others, *found))
+        store(model, robustness=merged(predictor.robustness, found))
     if figure:
         draw(found, figure)
     show_robustness(found, form, model if stored else None)

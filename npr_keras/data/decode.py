@@ -125,7 +125,8 @@ def preprocess(pixels: np.ndarray, protocol: Preprocessing) -> np.ndarray:
     if protocol.tile:
         pixels = tile(pixels, protocol.tile)
     if protocol.crop:
-        pixels = center_crop(pixels, protocol.crop)
+        # A copy: a view would keep the whole picture in memory.
+        pixels = center_crop(pixels, protocol.crop).copy()
     height, width = pixels.shape[:2]
     if min(height, width) < 2:
         raise UnreadableImageError(

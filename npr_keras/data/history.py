@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,26 +14,27 @@ from npr_keras.data.decode import FORMATS
 from npr_keras.data.jpeg import estimate_quality, subsampling
 from npr_keras.data.resampling import THRESHOLD, resampling_strength
 
-_HEAD = 1 << 20  # bytes of a file that are searched for claims
 _EXIF_TEXTS = {0x0131: "software", 0x010E: "description", 0x013B: "artist", 0x9286: "comment"}
-# Keys of PNG texts that generators' front ends write, and who does.
+# Keys of PNG texts that generators' front ends write, who does, and what the text looks like then.
+_STEPS, _JSON = re.compile(r"\bSteps: \d"), re.compile(r"\s*[{\[]")
 _PNG_KEYS = {
-    "parameters": "Stable Diffusion web UI",
-    "prompt": "ComfyUI",
-    "workflow": "ComfyUI",
-    "invokeai_metadata": "InvokeAI",
-    "sd-metadata": "InvokeAI",
-    "dream": "InvokeAI",
-    "fooocus_scheme": "Fooocus",
-    "generation_data": "a generator's front end",
+    "parameters": ("Stable Diffusion web UI", _STEPS),
+    "prompt": ("ComfyUI", _JSON),
+    "workflow": ("ComfyUI", _JSON),
+    "invokeai_metadata": ("InvokeAI", _JSON),
+    "sd-metadata": ("InvokeAI", _JSON),
+    "fooocus_scheme": ("Fooocus", re.compile("")),
 }
 _NAMES = re.compile(
-    r"stable[ _-]?diffusion|midjourney|dall[-· ]?e\b|firefly|novelai|comfyui|invokeai|fooocus|"
-    r"automatic1111|leonardo\.ai|ideogram|\bflux\.?1|imagen|gpt-4o|openai|gemini|bing image creator",
+    r"\b(?:stable[ _-]?diffusion|midjourney|dall[-·•]e|adobe firefly|novelai|comfyui|invokeai|fooocus|"
+    r"automatic1111|leonardo\.ai|ideogram\.ai|flux\.1|google imagen|bing image creator)\b",
     re.IGNORECASE,
 )
 # IPTC's digital source types of what was made by a trained model, in whole or in part.
-_SOURCE_TYPE = re.compile(rb"(compositeWithTrainedAlgorithmicMedia|trainedAlgorithmicMedia)")
+_SOURCE_TYPE = re.compile(
+    r"digitalsourcetype/(compositeWithTrainedAlgorithmicMedia|trainedAlgorithmicMedia)\b"
+)
+_LOSSY_FORMATS = {"JPEG", "JPEG2000", "AVIF", "GIF"}  # as they are met; GIF for its palette
 
 
 @dataclass(frozen=True)
@@ -72,46 +74,101 @@ def read_history(path: str | os.PathLike, pixels: np.ndarray) -> History:
         path: An image file that can be read.
         pixels: Its pixels as they are in the file, uint8 (H, W, 3).
     """
-    with open(path, "rb") as file:
-        head = file.read(_HEAD)
+    boxes = _boxes(path)
     with Image.open(path, formats=FORMATS) as image:
+        image.load()  # texts may stand behind the pixels
         jpeg = image.format in ("JPEG", "MPO")  # MPO: a camera's JPEG with a second picture in it
+        name = "JPEG" if jpeg else image.format or ""
         return History(
-            format="JPEG" if jpeg else image.format or "",
+            format=name,
             mode=image.mode,
             width=image.width,
             height=image.height,
-            lossy=jpeg or image.format == "AVIF" or _is_lossy_webp(head),
+            lossy=(
+                name in _LOSSY_FORMATS
+                or image.mode == "P"
+                or "VP8 " in boxes
+                or image.info.get("compression") in ("jpeg", "webp")  # inside a TIFF
+            ),
             quality=estimate_quality(image.quantization) if jpeg else None,
             subsampling=(subsampling(image) or "") if jpeg else "",
             resampling=resampling_strength(pixels),
-            claims=tuple(dict.fromkeys(_claims(image, head))),
+            claims=tuple(dict.fromkeys(_claims(image, boxes))),
         )
 
 
-def _is_lossy_webp(head: bytes) -> bool:
-    return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and b"VP8 " in head[12:4096]
+def _boxes(path) -> set[str]:
+    """Names of the parts that a WebP, PNG or JPEG file consists of; JUMBF in a JPEG is "jumb"."""
+    with open(path, "rb") as file:
+        head = file.read(12)
+        if head[:4] == b"RIFF" and head[8:] == b"WEBP":
+            return set(_riff_chunks(file, os.path.getsize(path)))
+        if head[:8] == b"\x89PNG\r\n\x1a\n":
+            file.seek(8)
+            return set(_png_chunks(file))
+        if head[:2] == b"\xff\xd8":
+            file.seek(2)
+            return set(_jpeg_segments(file))
+    return set()
 
 
-def _claims(image, head: bytes):
+def _riff_chunks(file, end: int):
+    while file.tell() + 8 <= end:
+        name, length = struct.unpack("<4sI", file.read(8))
+        yield name.decode("latin-1")
+        if name == b"ANMF":  # a frame: 16 bytes, then chunks of its own
+            file.seek(16, os.SEEK_CUR)
+        else:
+            file.seek(length + length % 2, os.SEEK_CUR)
+
+
+def _png_chunks(file):
+    while len(head := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        yield name.decode("latin-1")
+        file.seek(length + 4, os.SEEK_CUR)
+
+
+def _jpeg_segments(file):
+    while len(head := file.read(4)) == 4 and head[0] == 0xFF and head[1] != 0xDA:  # pixels
+        length = int.from_bytes(head[2:], "big") - 2
+        data = file.read(max(0, length))
+        if head[1] == 0xEB and b"jumb" in data[:64] and b"c2pa" in data:
+            yield "jumb"
+
+
+def _claims(image, boxes: set[str]):
     for key, value in image.info.items():
         if not isinstance(key, str) or not isinstance(value, str):
             continue
-        if key.lower() in _PNG_KEYS:
-            yield f"PNG text {key!r}, as {_PNG_KEYS[key.lower()]} writes it"
+        who, looks = _PNG_KEYS.get(key.lower(), ("", None))
+        if looks and looks.search(value):
+            yield f"PNG text {key!r}, as {who} writes it"
         elif found := _NAMES.search(value):
             yield f"text {key!r} names {found[0]}"
+    for name, text in _exif_texts(image):
+        if found := _NAMES.search(text):
+            yield f"EXIF {name} names {found[0]}"
+        elif _STEPS.search(text) and "Sampler: " in text:
+            yield f"EXIF {name}, as Stable Diffusion web UI writes it"
+    for key in ("xmp", "XML:com.adobe.xmp"):
+        value = image.info.get(key, "")
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        if found := _SOURCE_TYPE.search(text):
+            yield f"IPTC digital source type {found[1]}"
+    if boxes & {"jumb", "caBX", "C2PA"}:
+        yield "C2PA manifest present (not verified)"
+
+
+def _exif_texts(image):
     try:
         exif = image.getexif()
         entries = {**exif, **exif.get_ifd(0x8769)}
     except Exception:  # whatever broken EXIF data make of Pillow's parser: then they claim nothing
-        entries = {}
+        return
     for tag, name in _EXIF_TEXTS.items():
         value = entries.get(tag, "")
-        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-        if found := _NAMES.search(text.replace("\0", "")):
-            yield f"EXIF {name} names {found[0]}"
-    if found := _SOURCE_TYPE.search(head):
-        yield f"IPTC digital source type {found[0].decode()}"
-    if b"c2pa" in head and (b"jumb" in head or b"C2PA" in head or b"caBX" in head):
-        yield "C2PA manifest present (not verified)"
+        if isinstance(value, bytes):  # comments begin with eight bytes for their encoding
+            wide = value.startswith(b"UNICODE")
+            value = value[8:].decode("utf-16-be" if wide else "utf-8", "replace")
+        yield name, str(value).replace("\0", "")

@@ -77,9 +77,13 @@ def _load_or_reason(path, protocol, change=None, index=0):
     try:
         if change is None:
             return load(path, protocol)
-        pixels = change(decode(path), index)
+        pixels = decode(path)
     except UnreadableImageError as error:
         return str(error)
+    try:
+        pixels = change(pixels, index)
+    except (OSError, ValueError) as error:  # larger than a format can be, say
+        return f"Cannot use {path}: {error}"
     try:
         return preprocess(pixels, protocol)
     except UnreadableImageError as error:

@@ -132,6 +132,7 @@ class Bin:
     Attributes:
         low, high: Its ends.
         images: How many images have a probability between these.
+        weight: What they weigh together; as many, unless real and generated weigh alike.
         probability: Their mean probability; NaN where there are none.
         generated: The fraction of them that is generated; NaN where there are none.
     """
@@ -139,27 +140,36 @@ class Bin:
     low: float
     high: float
     images: int
+    weight: float
     probability: float
     generated: float
 
 
-def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> list[Bin]:
+def reliability(
+    labels: np.ndarray, probabilities: np.ndarray, balanced: bool = False, bins: int = 10
+) -> list[Bin]:
     """How often images of some probability are generated, in bins of equal width.
 
     Args:
         labels: 0 or 1, (n,).
         probabilities: From 0 to 1, (n,).
+        balanced: Whether real and generated images weigh alike in all, however many there are:
+            what `fit_probability` assumes.
         bins: How many.
     """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, np.float64)
     place = np.minimum((probabilities * bins).astype(int), bins - 1)
+    weights = np.ones(len(labels))
+    if balanced:
+        for label in (0, 1):
+            weights[labels == label] = 0.5 * len(labels) / max(1, (labels == label).sum())
     rows = []
     for i in range(bins):
         own = place == i
-        count = int(own.sum())
-        mean = float(probabilities[own].mean()) if count else math.nan
-        share = float(labels[own].mean()) if count else math.nan
-        rows.append(Bin(i / bins, (i + 1) / bins, count, mean, share))
+        count, weight = int(own.sum()), float(weights[own].sum())
+        mean = float(weights[own] @ probabilities[own]) / weight if count else math.nan
+        share = float(weights[own] @ labels[own]) / weight if count else math.nan
+        rows.append(Bin(i / bins, (i + 1) / bins, count, weight, mean, share))
     return rows
 
 
@@ -169,7 +179,7 @@ def expected_calibration_error(rows: list[Bin]) -> float:
     Naeini, Cooper, Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
     AAAI 2015. NaN without images.
     """
-    total = sum(row.images for row in rows)
+    total = sum(row.weight for row in rows)
     if not total:
         return math.nan
-    return sum(r.images * abs(r.probability - r.generated) for r in rows if r.images) / total
+    return sum(r.weight * abs(r.probability - r.generated) for r in rows if r.images) / total

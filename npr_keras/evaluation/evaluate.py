@@ -17,6 +17,8 @@ from npr_keras.evaluation.intervals import bootstrap_intervals
 from npr_keras.evaluation.kept import Keeper, KeptScores
 from npr_keras.evaluation.metrics import Metrics, best_threshold, compute_metrics
 
+MOST_PIXELS = 1 << 24  # of a batch; a detector's first layer takes 64 bytes for each
+
 
 class Predictor(Protocol):
     """All that evaluation knows of a predictor."""
@@ -113,6 +115,8 @@ def batches_by_size(
         batch_size: Images a batch, at most.
         waiting: How many batches' worth of images may wait.
 
+    A batch of large images is smaller: together they have at most `MOST_PIXELS` pixels.
+
     Yields:
         The batch's indices and its pixels, (b, H, W, 3).
     """
@@ -122,11 +126,13 @@ def batches_by_size(
         group = groups.setdefault(pixels.shape, [])
         group.append((index, pixels))
         count += 1
-        if len(group) == batch_size or count == waiting * batch_size:
+        height, width = pixels.shape[:2]
+        full = len(group) == batch_size or (len(group) + 1) * height * width > MOST_PIXELS
+        if full or count == waiting * batch_size:
             largest = max(groups, key=lambda shape: len(groups[shape]))
-            full = groups.pop(largest)
-            count -= len(full)
-            yield _stack(full)
+            ready = groups.pop(pixels.shape if full else largest)
+            count -= len(ready)
+            yield _stack(ready)
     for group in groups.values():
         yield _stack(group)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from npr_keras.evaluation.evaluate import SetResult, intervals_of, mean_over_sets, pooled
 from npr_keras.evaluation.published import METHOD, QUOTED, mean_of_sets, published_figures
+from npr_keras.findings import UNCALIBRATED, Calibration
 from npr_keras.versions import versions
 
 
@@ -26,6 +27,7 @@ class Evaluation:
         identity: SHA-256 of its file, if any.
         threshold: The calibrated logit, if any.
         backend: What it was run by.
+        calibration: What its logits mean.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Evaluation:
     identity: str | None = None
     threshold: float | None = None
     backend: str = ""
+    calibration: Calibration = UNCALIBRATED
 
 
 def build_report(evaluations: Sequence[Evaluation], **described) -> dict:

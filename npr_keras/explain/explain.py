@@ -97,6 +97,21 @@ def region_logits(activation: np.ndarray, bias: float, grid: int = GRID) -> np.n
     return np.array(means, np.float32) + np.float32(bias)
 
 
+def region_edges(positions: int, grid: int, side: int) -> np.ndarray:
+    """Where regions begin and end along one axis, in pixels.
+
+    Args:
+        positions: Of the activation map along it.
+        grid: Regions, at most.
+        side: The picture's length along it, in pixels.
+
+    Returns:
+        float64, (min(grid, positions) + 1,), from 0 to `side`.
+    """
+    parts = np.array_split(np.arange(positions), min(grid, positions))
+    return np.cumsum([0, *map(len, parts)]) * side / positions
+
+
 def _channels_last(representation: np.ndarray, layer) -> np.ndarray:
     first = getattr(layer, "data_format", "channels_last") == "channels_first"
     return representation.transpose(1, 2, 0) if first else representation

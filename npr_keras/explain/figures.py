@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from npr_keras.explain.explain import Explanation
+from npr_keras.explain.explain import Explanation, region_edges
 from npr_keras.report.charts import FAKE_COLOUR, REAL_COLOUR, figure, plain_text
 
 RANGE = 0.1  # of the NPR maps' colours: a difference of this part of the full scale is full colour
@@ -134,16 +134,20 @@ def _bar(drawing, shown, panels, label):
 def _show_regions(axes, explanation, limit):
     height, width = explanation.pixels.shape[:2]
     axes.imshow(_grey(explanation.pixels), cmap="gray", vmin=0, vmax=255)
-    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-    axes.imshow(
-        explanation.regions, cmap=_DIVERGING, vmin=-limit, vmax=limit, alpha=0.6, extent=extent,
-        interpolation="nearest",
-    )  # fmt: skip
     rows, columns = explanation.regions.shape
+    down, across = (
+        region_edges(n, parts, side) - 0.5
+        for n, parts, side in zip(
+            explanation.activation.shape, (rows, columns), (height, width), strict=True
+        )
+    )
+    axes.pcolormesh(
+        across, down, explanation.regions, cmap=_DIVERGING, vmin=-limit, vmax=limit, alpha=0.6
+    )
     for row in range(rows):
         for column in range(columns):
             axes.text(
-                (column + 0.5) * width / columns, (row + 0.5) * height / rows,
+                across[column : column + 2].mean(), down[row : row + 2].mean(),
                 f"{round(float(explanation.regions[row, column])):d}",
                 ha="center", va="center", fontsize=6,
             )  # fmt: skip

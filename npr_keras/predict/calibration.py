@@ -74,13 +74,15 @@ def calibrate(
     """
     labels, logits = np.asarray(labels), np.asarray(logits)
     calibration = stored or UNCALIBRATED
+    if calibration.protocol != protocol:  # of other pixels: that says nothing of these
+        calibration = UNCALIBRATED
     before = after = found = None
     if labels.any() or rate is None:
         temperature, shift = fit_probability(labels, logits)
         plain = np.array([UNCALIBRATED.probability(z) for z in logits])
         calibration = Calibration(temperature, shift, shift, len(labels))
         fitted = np.array([calibration.probability(z) for z in logits])
-        before, after = reliability(labels, plain), reliability(labels, fitted)
+        before, after = reliability(labels, plain, True), reliability(labels, fitted, True)
     if rate is not None:
         found = threshold_at_rate(logits[labels == 0], rate)
         calibration = dataclasses.replace(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 
+import keras
 import numpy as np
 
 from npr_keras.config import Preprocessing
 from npr_keras.findings import Calibration, Condition
 from npr_keras.models import Detector, load_detector
 from npr_keras.models.files import file_digest
+
+_SHAPES = 64
 
 
 class KerasPredictor:
@@ -29,6 +32,7 @@ class KerasPredictor:
 
     def __init__(self, detector: Detector | str | os.PathLike):
         self.identity: str | None = None
+        self._shapes: set = set()
         if not isinstance(detector, Detector):
             path, detector = detector, load_detector(detector)
             self.identity = file_digest(path)
@@ -51,4 +55,15 @@ class KerasPredictor:
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Scores images of one size: uint8 (B, H, W, 3) to float32 logits, (B,)."""
+        if keras.backend.backend() == "jax":
+            self._forget(images.shape)
         return np.asarray(self.detector.predict_on_batch(images), np.float32)[:, 0]
+
+    def _forget(self, shape) -> None:
+        """JAX compiles for every shape and keeps it: after so many, all of it goes."""
+        self._shapes.add(shape)
+        if len(self._shapes) > _SHAPES:
+            import jax
+
+            jax.clear_caches()
+            self._shapes = {shape}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import deque
+import queue
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from npr_keras.errors import CheckpointError, DataError, UnreadableImageError
 from npr_keras.predict.verdict import judge
 
 MAX_PIXELS = 40_000_000  # of what the detector sees; its first layer takes 64 bytes for each
-_AHEAD = 16  # images that are loaded while others are scored
+_AHEAD = 4  # images that are loaded while others are scored
 _AHEAD_PIXELS = 16_000_000  # of all of these together; one image alone may be larger
 
 
@@ -70,23 +71,59 @@ def score_files(
     Raises:
         CheckpointError: If the model gives NaN.
     """
+    loaded: list[_Loaded] = []
+    for one in _load_ahead(paths, protocol):
+        if one:
+            loaded.append(one)
+        # None: nothing more is ready by now. What is there does not wait for it.
+        if loaded and (not one or len(loaded) >= batch_size or _size(loaded) > _AHEAD_PIXELS):
+            yield from _score(predictor, loaded, protocol)
+            loaded = []
+    yield from _score(predictor, loaded, protocol)
+
+
+def _load_ahead(paths, protocol: Preprocessing) -> Iterator[_Loaded | None]:
+    """Images in order, some loaded while others are scored; None where one has to be waited for."""
+    ready: queue.Queue = queue.Queue(_AHEAD)
+    stopped = threading.Event()
+
+    def put(item) -> bool:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def read(pool):
+        try:
+            for entry in _expand(paths):
+                if not put(pool.submit(_load, entry, protocol)):
+                    return
+            put(None)
+        except BaseException as error:  # whatever the list of paths raises, for the reader of it
+            put(error)
+
     with ThreadPoolExecutor(2) as pool:
-        waiting: deque = deque()
-        loaded: list[_Loaded] = []
-        files = _expand(paths)
-        more = True
-        while more or waiting or loaded:
-            while more and len(waiting) < _AHEAD:
-                path = next(files, None)
-                if path is None:
-                    more = False
-                else:
-                    waiting.append(pool.submit(_load, path, protocol))
-            if waiting:
-                loaded.append(waiting.popleft().result())
-            if not waiting or len(loaded) >= batch_size or _size(loaded) > _AHEAD_PIXELS:
-                yield from _score(predictor, loaded, protocol)
-                loaded = []
+        reader = threading.Thread(target=read, args=(pool,), daemon=True)
+        reader.start()
+        try:
+            while True:
+                try:
+                    item = ready.get_nowait()
+                except queue.Empty:
+                    yield None
+                    item = ready.get()
+                if item is None:
+                    return
+                if isinstance(item, BaseException):
+                    raise item
+                if not item.done():
+                    yield None
+                yield item.result()
+        finally:
+            stopped.set()
 
 
 @dataclass
@@ -95,6 +132,14 @@ class _Loaded:
     pixels: np.ndarray | None = None
     history: History | None = None
     error: str = ""
+
+
+def too_large(pixels: np.ndarray) -> str:
+    """What is said of a picture of more than `MAX_PIXELS`."""
+    return (
+        f"{pixels.shape[1]} x {pixels.shape[0]} pixels are more than are scored at once "
+        f"({MAX_PIXELS:,}); --protocol centercrop looks at the middle of it"
+    )
 
 
 def _size(loaded: list[_Loaded]) -> int:
@@ -110,10 +155,7 @@ def _load(entry: tuple[str, str], protocol: Preprocessing) -> _Loaded:
         seen = preprocess(pixels, protocol)
         height, width = seen.shape[:2]
         if height * width > MAX_PIXELS:
-            raise UnreadableImageError(
-                f"{width} x {height} pixels are more than fit into memory at once ({MAX_PIXELS:,}); "
-                "--protocol centercrop looks at the middle of it"
-            )
+            raise UnreadableImageError(f"Cannot use {path}: {too_large(seen)}")
         return _Loaded(path, seen, read_history(path, pixels))
     except (UnreadableImageError, OSError) as fault:
         return _Loaded(path, error=str(fault))

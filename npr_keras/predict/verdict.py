@@ -7,6 +7,7 @@ found, and "generated" only where photographs would have been left alone. Both a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,20 +50,27 @@ def judge(
     calibration = calibration or UNCALIBRATED
     leaning = GENERATED if logit > calibration.threshold else REAL
     reasons = []
-    others = sorted({c.protocol for c in robustness if c.protocol != protocol})
-    robustness = [c for c in robustness if c.protocol == protocol]
+    if calibration.images and calibration.protocol != protocol:
+        reasons.append(f"calibrated for {calibration.protocol} pixels, and these are {protocol}")
     if leaning == REAL and logit > calibration.shift:
-        rate = calibration.false_positive_rate
         reasons.append(
-            "more likely generated than real, and below the threshold"
-            + (f" that {100 * rate:g} % of photographs pass" if rate else "")
+            f"more likely generated than real, and below the threshold{_rate(calibration)}"
         )
-    for what, conditions in _conditions(history, robustness):
+    if leaning == GENERATED and logit <= calibration.shift and calibration.images:
+        reasons.append(f"above the threshold{_rate(calibration)}, and yet more likely real")
+    usable = [
+        c
+        for c in robustness
+        if c.protocol == protocol
+        and c.threshold == calibration.threshold
+        and not (math.isnan(c.real_accuracy) or math.isnan(c.fake_accuracy))
+    ]
+    missing = "was not measured"
+    if robustness and not usable:
+        missing = "was measured with other pixels or at another threshold (robustness --store)"
+    for what, conditions in _conditions(history, usable):
         if not conditions:
-            reason = f"{what}: how this detector does on such pictures was not measured"
-            if others and not robustness:
-                reason += f" for {protocol} pixels, only for {', '.join(others)}"
-            reasons.append(reason)
+            reasons.append(f"{what}: how this detector does on such pictures {missing}")
             continue
         if leaning == REAL:
             share = min(c.fake_accuracy for c in conditions)
@@ -75,13 +83,19 @@ def judge(
     return Verdict(INCONCLUSIVE, tuple(reasons)) if reasons else Verdict(leaning)
 
 
+def _rate(calibration: Calibration) -> str:
+    rate = calibration.false_positive_rate
+    return f" that {100 * rate:g} % of photographs pass" if rate else ""
+
+
 def _conditions(history: History, robustness: Sequence[Condition]):
     """What a picture went through, and what was measured of that."""
     if history.quality is not None:
         own = [c for c in robustness if c.kind == "jpeg"]
         yield f"JPEG quality {history.quality}", quality_band(own, history.quality)
     elif history.lossy:
-        own = [c for c in robustness if c.kind == "webp"]
+        alike = history.format in ("WEBP", "AVIF")
+        own = [c for c in robustness if c.kind == "webp" and alike]
         yield f"lossy {history.format}", own
     if history.resized:
         # The trace does not tell by how much: the worst of what was measured.

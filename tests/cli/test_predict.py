@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -114,7 +115,7 @@ def test_bad_input(invoke, model, bad_input):
             assert "verdict" in rows[name], rows[name]
     assert "No image files in the folder" in rows["folder.jpg"]["error"]
     assert "No such file or folder" in rows["gone.png"]["error"]
-    assert "6 unreadable" in done.stderr.replace("7 unreadable", "6 unreadable")
+    assert "7 unreadable" in done.stderr
     table = invoke("predict", *paths, *extra, "--model", model).stdout
     assert table.count("unreadable") == sum(map(bool, expected.values())) + 2
     assert rows["long.png"]["pixels"] == "native 20000x10"
@@ -125,23 +126,30 @@ def test_images_that_are_too_large(invoke, model, make_images, tmp_path, monkeyp
     monkeypatch.setattr("npr_keras.predict.score_files.MAX_PIXELS", 1000)
     done = invoke("predict", tmp_path, "--model", model)
     assert done.returncode == 1
-    assert "40 x 40 pixels are more than fit into memory" in done.stdout
+    assert "40 x 40 pixels are more than are scored at once" in done.stdout
     assert invoke("predict", tmp_path, "--model", model, "--protocol", "resize256").returncode == 1
 
 
-def test_standard_input(model, make_images, tmp_path):
+@pytest.fixture
+def invoke_with_input():
     from click.testing import CliRunner
 
     from npr_keras_cli.main import main
 
+    def run(data, *args):
+        done = CliRunner().invoke(main, list(map(str, args)), input=data)
+        assert done.exception is None or isinstance(done.exception, SystemExit)
+        return done
+
+    return run
+
+
+def test_standard_input(invoke_with_input, model, make_images, tmp_path):
     make_images(tmp_path / "a", 2)
     paths = sorted((tmp_path / "a").iterdir())
 
     def piped(data):
-        done = CliRunner().invoke(
-            main, ["predict", "-", "--model", str(model), "--json"], input=data
-        )
-        assert done.exception is None or isinstance(done.exception, SystemExit)
+        done = invoke_with_input(data, "predict", "-", "--model", model, "--json")
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     lines = piped("".join(f"{path}\n" for path in paths) + f"\n{tmp_path}/gone.png\n")
@@ -151,6 +159,17 @@ def test_standard_input(model, make_images, tmp_path):
     assert image["logit"] == pytest.approx(lines[1]["logit"], abs=1e-5)
     (broken,) = piped(paths[1].read_bytes()[:200])
     assert broken["error"].startswith("Cannot read (standard input): ")
+
+
+@pytest.mark.parametrize("name", ["P6010023.png", "BMW.png", "RIFF.png", "GIF8.png"])
+def test_paths_that_begin_as_images_do(
+    invoke_with_input, model, make_images, tmp_path, monkeypatch, name
+):
+    make_images(tmp_path, 1)
+    (tmp_path / "000.png").rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    done = invoke_with_input(f"{name}\n{name}\n", "predict", "-", "--model", model, "--json")
+    assert [json.loads(line)["path"] for line in done.stdout.splitlines()] == [name, name]
 
 
 def test_it_may_be_endless(model, make_images, tmp_path):
@@ -168,22 +187,57 @@ def test_it_may_be_endless(model, make_images, tmp_path):
 
     predictions = score_files(open_predictor(model), forever(), PROTOCOLS["native"])
     first = [next(predictions) for _ in range(40)]
-    assert len({p.logit for p in first}) == 1
-    assert len(taken) < 40 + 64
+    np.testing.assert_allclose([p.logit for p in first], first[0].logit, atol=1e-5)
+    predictions.close()
+    assert len(taken) < 40 + 32
+
+
+def test_a_slow_list_is_not_waited_for(model, make_images, tmp_path):
+    """What was named is scored before the next name comes."""
+    from npr_keras.predict import open_predictor
+    from npr_keras.predict.score_files import score_files
+
+    make_images(tmp_path, 1)
+    asked, more = threading.Event(), threading.Event()
+
+    def slowly():
+        yield tmp_path / "000.png"
+        asked.set()
+        more.wait(60)
+        yield tmp_path / "gone.png"
+
+    predictions = score_files(open_predictor(model), slowly(), PROTOCOLS["native"])
+    assert next(predictions).error == ""
+    assert asked.wait(10)
+    more.set()
+    assert "No such file" in next(predictions).error
+    assert list(predictions) == []
+
+
+def test_a_list_that_fails_is_an_error(model):
+    from npr_keras.predict import open_predictor
+    from npr_keras.predict.score_files import score_files
+
+    def failing():
+        raise OSError("the list is gone")
+        yield
+
+    with pytest.raises(OSError, match="the list is gone"):
+        list(score_files(open_predictor(model), failing(), PROTOCOLS["native"]))
 
 
 def test_calibrate_then_predict_and_eval(invoke, own_model, make_set, make_images, tmp_path):
     data = make_set(tmp_path / "data", 20)
     before = load_detector(own_model).get_weights()
     done = invoke("calibrate", "--model", own_model, "--data", data, "--figure", tmp_path / "r.svg",
-                  "--pipeline", "pydataset", "--json")  # fmt: skip
+                  "--protocol", "resize256", "--pipeline", "pydataset", "--json")  # fmt: skip
     if done.returncode:  # an untrained detector may rank them the other way round
         assert "cannot be calibrated" in error_of(done)
         shutil.move(data / "0_real", data / "x")
         shutil.move(data / "1_fake", data / "0_real")
         shutil.move(data / "x", data / "1_fake")
         done = invoke("calibrate", "--model", own_model, "--data", data, "--figure",
-                      tmp_path / "r.svg", "--pipeline", "pydataset", "--json")  # fmt: skip
+                      tmp_path / "r.svg", "--protocol", "resize256", "--pipeline", "pydataset", "--json")  # fmt: skip
     found = json.loads(done.stdout)
     detector = load_detector(own_model)
     assert detector.config.calibration.to_dict() == found["calibration"]
@@ -205,11 +259,17 @@ def test_calibrate_then_predict_and_eval(invoke, own_model, make_set, make_image
     assert own["threshold"] == calibration["threshold"]
     assert own["mean"]["calibrated_accuracy"] is not None
     other = invoke("predict", data / "0_real", "--model", own_model)
-    assert "It was calibrated for other pixels: resize256." in other.stdout
+    assert "calibrated for resize256 pixels, and these are native" in other.stdout
+    assert max(len(line) for line in other.stdout.splitlines() if ".png" not in line) <= 80
+    native = invoke("eval", "--model", own_model, "--data", data, "--json", "--pipeline", "pydataset",
+                    "--protocol", "native")  # fmt: skip
+    assert json.loads(native.stdout)["models"][0]["threshold"] is None
 
     make_images(tmp_path / "reals", 70)
     command = [
         "calibrate",
+        "--protocol",
+        "resize256",
         "--model",
         own_model,
         "--pipeline",
@@ -264,7 +324,10 @@ def test_calibrate_errors(invoke, stub_models, tmp_path, monkeypatch, arguments,
 
 
 def test_robustness_is_stored_and_used(invoke, own_model, make_set, tmp_path):
-    data = make_set(tmp_path / "data", 3)
+    data = make_set(tmp_path / "data", 20, size=16)
+    few = make_set(tmp_path / "few", 3)
+    refused = invoke("robustness", "--model", own_model, "--data", few, "--store")
+    assert "at least 20 real and 20 generated images. Received: 3 and 3" in error_of(refused)
     command = ["robustness", "--model", own_model, "--data", data, "--condition", "jpeg=90,50"]
     done = invoke(*command, "--store", "--json", "--figure", tmp_path / "r.png")
     assert done.returncode == 0, done.stderr
@@ -272,6 +335,9 @@ def test_robustness_is_stored_and_used(invoke, own_model, make_set, tmp_path):
     stored = [c.to_dict() for c in load_detector(own_model).config.robustness]
     assert stored == rows
     assert [(r["kind"], r["amount"]) for r in rows] == [("jpeg", 90), ("jpeg", 50)]
+    assert invoke(*command[:-1], "jpeg=70", "--store").returncode == 0
+    kept = [c.amount for c in load_detector(own_model).config.robustness]
+    assert kept == [90, 50, 70]  # beside what was there
     Image.open(tmp_path / "r.png").verify()
     Image.open(data / "1_fake" / "000.png").save(tmp_path / "a.jpg", quality=70)
     (line,) = invoke(
@@ -307,15 +373,23 @@ def test_explain(invoke, model, make_images, tmp_path):
     assert done.returncode == 1
     assert "broken.png: not an image" in done.stdout
     names = {path.name for path in out.iterdir()}
-    assert {"000.png", "000.svg", "000-2.png", "000-activation.npy", "000-2-regions.npy"} <= names
-    assert Image.open(out / "000.png").width > 1000
-    activation = np.load(out / "000-activation.npy")
+    assert len(names) == 2 * (2 + 3)
+    stem = "000-explained"
+    assert {f"{stem}.png", f"{stem}.svg", f"{stem}-2.png", f"{stem}-2-regions.npy"} <= names
+    assert Image.open(out / f"{stem}.png").width > 1000
+    activation = np.load(out / f"{stem}-activation.npy")
     bias = float(np.asarray(load_detector(model).get_layer("fc1").bias)[0])
     logit = float(done.stdout.splitlines()[1].split()[0])
     assert activation.mean() + bias == pytest.approx(logit, abs=1e-4)
-    done = invoke("explain", "--compare", *images, "--model", model, "--out", out)
+    done = invoke("explain", "--compare", *images, "--model", model, "--out", out, "--arrays")
     assert done.returncode == 0, done.stderr
-    assert (out / "000-000.png").exists()
+    assert (out / "000-compared-000.png").exists()
+    assert len(list(out.glob("000-compared*.npy"))) == 2 * 3
+    named = tmp_path / f"{stem}.png"
+    shutil.copy(images[0], named)
+    both = ["explain", named, images[0], "--model", model, "--out", tmp_path]
+    assert "is one of the images" in error_of(invoke(*both))
+    assert Image.open(named).size == (64, 64)  # the picture is still the picture
     make_images(tmp_path / "c", 1, size=50)
     other = tmp_path / "c" / "000.png"
     refused = invoke("explain", "--compare", images[0], other, "--model", model, "--out", out)

@@ -48,6 +48,18 @@ def test_known_temperature_is_found_again(random):
     assert expected_calibration_error(reliability(labels, sigmoid(logits))) > 0.03
 
 
+def test_unequal_counts_weigh_alike(random):
+    """What is fitted for equally many of both is judged so too."""
+    labels = np.repeat([0, 1], [18_000, 2_000])
+    logits = random.normal(np.where(labels == 1, 1, -1), 1)  # the true probability is sigmoid(2 z)
+    temperature, shift = fit_probability(labels, logits)
+    assert temperature == pytest.approx(0.5, abs=0.03)
+    assert shift == pytest.approx(0, abs=0.05)
+    probabilities = sigmoid((logits - shift) / temperature)
+    assert expected_calibration_error(reliability(labels, probabilities, balanced=True)) < 0.02
+    assert expected_calibration_error(reliability(labels, probabilities)) > 0.15
+
+
 def test_separated_labels_do_not_run_away():
     temperature, shift = fit_probability([0] * 20 + [1] * 20, np.r_[-3 * np.ones(20), np.ones(20)])
     assert 0.1 < temperature < 5
@@ -70,7 +82,6 @@ def test_the_promised_rate_is_kept_in_95_of_100(rate, count):
         found = threshold_at_rate(random.normal(size=count), rate)
         kept += norm.sf(found.threshold) <= rate
     assert kept >= 950 - 3 * np.sqrt(1000 * 0.95 * 0.05)  # that it is 95 % is checked exactly below
-    print(f"rate {rate}, {count} images: kept in {kept} of 1000")
 
 
 @pytest.mark.parametrize("rate", [0.001, 0.01, 0.05, 0.2])

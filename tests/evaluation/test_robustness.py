@@ -7,7 +7,8 @@ from stubs import Brightness
 from npr_keras.config import PROTOCOLS
 from npr_keras.data.folder import find_sets
 from npr_keras.data.perturb import perturb
-from npr_keras.errors import ConfigError
+from npr_keras.data.unreadable import Unreadable
+from npr_keras.errors import CheckpointError, ConfigError, LayoutError
 from npr_keras.evaluation.kept import Keeper
 from npr_keras.evaluation.robustness import measure_robustness
 
@@ -61,6 +62,27 @@ def test_stopped_and_gone_on_with(records, tmp_path):
     assert last.left == 0
     assert resumed == whole
     keeper.remove()
+
+
+def test_what_cannot_be_measured(records, tmp_path):
+    native = PROTOCOLS["native"]
+    reals = [r for r in records if r.label == 0]
+    with pytest.raises(LayoutError, match="Received: 9 real, 0 generated"):
+        measure_robustness(Brightness(), reals, native, CONDITIONS)
+
+    class Broken(Brightness):
+        def predict(self, images):
+            return np.full(len(images), np.nan, np.float32)
+
+    with pytest.raises(CheckpointError, match="NaN"):
+        measure_robustness(Broken(), records, native, CONDITIONS)
+    Image.new("RGB", (17000, 4)).save(records[0].path)  # wider than WebP can be
+    unreadable = Unreadable(len(records), 0.1)
+    (found,) = measure_robustness(
+        Brightness(), records, native, [("webp", 80)], unreadable=unreadable
+    )
+    assert found.images == 17
+    assert records[0].path in unreadable.reasons
 
 
 def test_unknown_conditions(records):

@@ -4,6 +4,7 @@ import pytest
 from npr_keras.config import DetectorConfig
 from npr_keras.errors import ConfigError
 from npr_keras.explain import explain, region_logits
+from npr_keras.explain.explain import region_edges
 from npr_keras.layers import NPR
 from npr_keras.models import Detector
 
@@ -52,6 +53,13 @@ def test_evidence_is_where_it_is(random):
     assert region_logits(activation, 0.5, 100).shape == (16, 12)
     uneven = region_logits(np.arange(10.0)[None], 0, 3)
     np.testing.assert_allclose(uneven, [[1.5, 5, 8]])
+
+
+def test_regions_are_drawn_where_they_are():
+    """28 positions in 8 parts: four of 4 positions and four of 3."""
+    edges = region_edges(28, 8, 224)
+    assert edges.tolist() == [0, 32, 64, 96, 128, 152, 176, 200, 224]
+    assert region_edges(3, 8, 24).tolist() == [0, 8, 16, 24]
 
 
 def test_wrong_arguments(detector):

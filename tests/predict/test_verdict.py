@@ -10,8 +10,8 @@ def history(quality=None, resampling=0.0, lossy=None, format="PNG"):
     return History(format, "RGB", 9, 9, lossy, quality, "", resampling, ())
 
 
-def condition(kind, amount, real, fake, protocol="native"):
-    return Condition(kind, amount, real, fake, 0.9, 100, protocol)
+def condition(kind, amount, real, fake, protocol="native", threshold=0.0):
+    return Condition(kind, amount, real, fake, 0.9, 100, protocol, threshold)
 
 
 MEASURED = (
@@ -59,7 +59,15 @@ def test_what_was_not_measured_is_not_known():
     assert "was not measured" in reasons
     found, reasons = verdict(3, history(95), protocol="resize256")
     assert found == "inconclusive"
-    assert "only for native" in reasons
+    assert "with other pixels or at another threshold" in reasons
+    moved = Calibration(1.0, 0.0, 2.5, 500, protocol="native")
+    found, reasons = verdict(3, history(95), moved)  # measured at the threshold 0
+    assert found == "inconclusive"
+    assert "at another threshold" in reasons
+    undefined = (condition("jpeg", 90, 0.9, float("nan")),)
+    assert verdict(-3, history(90), measured=undefined)[0] == "inconclusive"
+    for format in ("GIF", "JPEG2000", "TIFF"):
+        assert verdict(-3, history(lossy=True, format=format))[0] == "inconclusive"
 
 
 def test_a_detector_that_finds_nothing_says_nothing():
@@ -71,14 +79,26 @@ def test_a_detector_that_finds_nothing_says_nothing():
 
 
 def test_between_probability_one_half_and_the_threshold():
-    strict = Calibration(2.0, 1.0, 4.0, 500, 0.01, 0.95)
-    assert verdict(0.5, history(), strict)[0] == "real"
-    found, reasons = verdict(3, history(), strict)
+    strict = Calibration(2.0, 1.0, 4.0, 500, 0.01, 0.95, "native")
+    assert verdict(0.5, history(), strict, ())[0] == "real"
+    found, reasons = verdict(3, history(), strict, ())
     assert found == "inconclusive"
     assert "below the threshold that 1 % of photographs pass" in reasons
-    assert verdict(4.5, history(), strict)[0] == "generated"
-    lenient = Calibration(2.0, 4.0, 1.0, 500, 0.2, 0.95)
-    assert verdict(2, history(), lenient)[0] == "generated"
+    assert verdict(4.5, history(), strict, ())[0] == "generated"
+    lenient = Calibration(2.0, 4.0, 1.0, 500, 0.2, 0.95, "native")
+    found, reasons = verdict(2, history(), lenient, ())
+    assert found == "inconclusive"
+    assert "above the threshold that 20 % of photographs pass, and yet more likely real" in reasons
+    assert verdict(5, history(), lenient, ())[0] == "generated"
+    assert verdict(0, history(), lenient, ())[0] == "real"
+
+
+def test_a_calibration_holds_for_its_pixels_alone():
+    other = Calibration(2.0, 1.0, 1.0, 500, protocol="resize256")
+    found, reasons = verdict(5, history(), other, ())
+    assert found == "inconclusive"
+    assert "calibrated for resize256 pixels, and these are native" in reasons
+    assert verdict(5, history(), other, (), "resize256")[0] == "generated"
 
 
 def test_quality_bands():
