@@ -21,6 +21,7 @@ COMMANDS = {
     "explain": "explain",
     "calibrate": "calibrate",
     "robustness": "robustness",
+    "export": "export",
     "convert": "convert",
     "info": "info",
     "bench": "bench",

@@ -36,13 +36,13 @@ def command(paths, model, protocol, form, backend):
     npr-keras predict DIR --model saved_models/npr --json
     find DIR -name '*.png' | npr-keras predict - --model saved_models/npr --csv
     """
+    from npr_keras.predict.open import needs_keras, open_predictor
+    from npr_keras.predict.score_files import score_files
     from npr_keras_cli.predictions_view import show_predictions
     from npr_keras_cli.standard_input import given_paths
 
-    import_tensorflow_quietly()
-    from npr_keras.predict import open_predictor
-    from npr_keras.predict.score_files import score_files
-
+    if needs_keras(model):
+        import_tensorflow_quietly()
     predictor = open_predictor(model)
     with given_paths(paths) as (files, names):
         predictions = score_files(predictor, files, PROTOCOLS[protocol])

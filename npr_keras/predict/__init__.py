@@ -1,10 +1,20 @@
 """Predictors: anything that scores images behind one small interface.
 
-A predictor has `predict(images)`, from uint8 (B, H, W, 3) to float32 logits (B,), and
-`preprocessing`, the protocol its images are made by.
+A predictor has `predict(images)`, from uint8 (B, H, W, 3) to float32 logits (B,); `preprocessing`,
+the protocol its images are made by; `calibration` and `robustness`, what was found out about it; and
+`identity`, what tells it from all others. `open_predictor` makes one of whatever a user names.
+
+Keras is imported with `KerasPredictor` alone: other models start without it.
 """
 
-from npr_keras.predict.keras_file import KerasPredictor
 from npr_keras.predict.open import open_predictor
 
 __all__ = ["KerasPredictor", "open_predictor"]
+
+
+def __getattr__(name):
+    if name != "KerasPredictor":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from npr_keras.predict.keras_file import KerasPredictor
+
+    return KerasPredictor

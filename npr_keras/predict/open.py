@@ -4,13 +4,56 @@ from __future__ import annotations
 
 import os
 
-from npr_keras.predict.keras_file import KerasPredictor
+from npr_keras.errors import CheckpointError
+
+_ENDINGS = (".keras", ".onnx", ".xml", ".tflite")
 
 
-def open_predictor(model: str | os.PathLike) -> KerasPredictor:
-    """A predictor for a `.keras` file, or for the folder of a run.
+def open_predictor(model: str | os.PathLike):
+    """A predictor: `predict(images)`, `preprocessing`, `calibration`, `robustness`, `identity`.
+
+    Args:
+        model: A `.keras` file or the folder of a run; what `npr-keras export` wrote: `.onnx`,
+            OpenVINO's `.xml`, `.tflite`, or the folder of a SavedModel, of a version or above it.
 
     Raises:
         CheckpointError: If there is no model there, or it cannot be read.
+        MissingPackageError: If what runs it is not installed.
     """
-    return KerasPredictor(model)
+    path = os.fspath(model)
+    ending = os.path.splitext(path)[1].lower()
+    if not os.path.exists(path):
+        raise CheckpointError(
+            f"No model at {path}. Expected a run's folder, a SavedModel, or a file that ends in one "
+            f"of {', '.join(_ENDINGS)}."
+        )
+    if needs_keras(path):
+        from npr_keras.predict.keras_file import KerasPredictor
+
+        return KerasPredictor(path)
+    if ending == ".onnx":
+        from npr_keras.predict.onnx_file import ONNXPredictor
+
+        return ONNXPredictor(path)
+    if ending == ".xml":
+        from npr_keras.predict.openvino_file import OpenVINOPredictor
+
+        return OpenVINOPredictor(path)
+    if ending == ".tflite":
+        from npr_keras.predict.tflite_file import TFLitePredictor
+
+        return TFLitePredictor(path)
+    from npr_keras.predict.savedmodel import SavedModelPredictor
+
+    return SavedModelPredictor(path)
+
+
+def needs_keras(model: str | os.PathLike) -> bool:
+    """Whether a model is one that Keras has to run."""
+    if os.path.isdir(model):
+        if os.path.exists(os.path.join(model, "model.keras")):
+            return True  # a run's folder, whatever was exported into it
+        from npr_keras.predict.savedmodel import version_folder
+
+        return version_folder(model) is None
+    return os.path.splitext(os.fspath(model))[1].lower() not in _ENDINGS[1:]

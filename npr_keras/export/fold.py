@@ -1,0 +1,139 @@
+"""The detector as it is served: fewer operations, the same score.
+
+Between an image's pixels and the trunk lie a normalisation, NPR and a convolution, all linear; and
+every batch normalisation is linear once it no longer learns. What is linear folds into the
+convolution beside it. The graph stays the detector's own: its layers are replaced one by one.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import layers
+
+from npr_keras.layers import NPR, Normalise
+from npr_keras.models.batch_norm import BatchNorm
+from npr_keras.models.detector import Detector
+
+
+def fold(detector: Detector) -> keras.Model:
+    """A detector with batch normalisation, and NPR where that can be, in its convolutions.
+
+    NPR folds with a window of 2 and a linear reference (one of the block's pixels, or their mean):
+    a block's reference is 2 pixels away from the convolution's edge at most, so that 4 x 4 pixels,
+    every other one, are all that it reads. The maximum is not linear, and a window of 3 against
+    a stride of 2 repeats every 6 pixels only: these keep their layers, as do other representations.
+
+    Args:
+        detector: Any detector, built under the backend in use.
+
+    Returns:
+        A functional model from (B, H, W, 3), values 0 to 255, to the logit, (B, 1), with the
+        detector's layers' names; `pool`'s input is what the class activation map is made of.
+    """
+    follows = _followers(detector)
+    linear = is_foldable(detector)
+    stem_kernel = _kernel(detector.get_layer("conv1"))
+    weights: dict[str, list[np.ndarray]] = {}
+
+    def replaced(layer):
+        name = layer.name
+        if linear and (isinstance(layer, Normalise) or layer is detector.representation):
+            return _nothing(layer)
+        if linear and name == "conv1_pad":
+            # NPR beyond the edge is 0; the difference of two pixels that are both 0 is just that.
+            return layers.ZeroPadding2D(((2, 0), (2, 0)), data_format=layer.data_format, name=name)
+        if isinstance(layer, BatchNorm):
+            return _nothing(layer)
+        if isinstance(layer, layers.Conv2D):
+            kernel = _kernel(layer)
+            if linear and name == "conv1":
+                kernel = fold_representation(
+                    stem_kernel, detector.representation, detector.config.std
+                )
+            kernel, bias = _fold_batch_norm(kernel, follows[name])
+            weights[name] = [kernel, bias]
+            config = layer.get_config()
+            config.update(use_bias=True, kernel_size=kernel.shape[:2])
+            return layers.Conv2D.from_config(config)
+        return layer.__class__.from_config(layer.get_config())
+
+    def called(layer, *args, **kwargs):
+        return args[0] if isinstance(layer, layers.Identity) else layer(*args, **kwargs)
+
+    model = keras.models.clone_model(
+        keras.Model(detector.input, detector.output),
+        clone_function=replaced,
+        call_function=called,
+    )
+    for layer in model.layers:
+        if layer.name in weights:
+            layer.set_weights(weights[layer.name])
+        elif layer.weights:
+            layer.set_weights(detector.get_layer(layer.name).get_weights())
+    return model
+
+
+def is_foldable(detector: Detector) -> bool:
+    """Whether a detector's representation folds into its first convolution."""
+    layer = detector.representation
+    return type(layer) is NPR and layer.window == 2 and layer.reference != "max"
+
+
+def fold_representation(kernel: np.ndarray, npr: NPR, std) -> np.ndarray:
+    """A 3 x 3 kernel on NPR maps as a 4 x 4 kernel on pixels from 0 to 255.
+
+    The map's row 2i - 1 + u, which is pixel row u + 1 of the four from 2i - 2 on, has its reference
+    among the first two of them for u = 0, and among the last two for u = 1 and 2. The mean that
+    pixels are normalised with is the same in a pixel and its reference, and cancels.
+
+    Args:
+        kernel: (3, 3, C, filters).
+        npr: The layer, with a window of 2 and a linear reference.
+        std: The channels' standard deviations, on the range 0 to 1.
+
+    Returns:
+        (4, 4, C, filters), for a stride of 2 and two pixels of zero padding above and to the left.
+    """
+    kernel = np.asarray(kernel, np.float64)
+    scaled = kernel * npr.scale / (255 * np.asarray(std, np.float64))[:, None]
+    folded = np.zeros((4, 4, *kernel.shape[2:]))
+    if npr.reference == "avg":
+        places = [(row, column, 0.25) for row in (0, 1) for column in (0, 1)]
+    else:
+        places = [(*divmod(npr.reference - 1, 2), 1.0)]
+    for u in range(3):
+        for v in range(3):
+            folded[u + 1, v + 1] += scaled[u, v]
+            for row, column, share in places:
+                folded[2 * (u > 0) + row, 2 * (v > 0) + column] -= share * scaled[u, v]
+    return folded
+
+
+def _fold_batch_norm(kernel, layer: BatchNorm | None):
+    """A convolution and the normalisation behind it as one convolution with a bias."""
+    kernel = np.asarray(kernel, np.float64)
+    if layer is None:
+        return kernel.astype(np.float32), np.zeros(kernel.shape[-1], np.float32)
+    gamma, beta, mean, variance = (np.asarray(w, np.float64) for w in layer.get_weights())
+    factor = gamma / np.sqrt(variance + layer.epsilon)
+    return (kernel * factor).astype(np.float32), (beta - mean * factor).astype(np.float32)
+
+
+def _followers(detector: Detector) -> dict[str, BatchNorm | None]:
+    """The batch normalisation behind each convolution, by the convolution's name."""
+    found: dict[str, BatchNorm | None] = {}
+    for layer in detector.layers:
+        if isinstance(layer, layers.Conv2D):
+            users = [node.operation for node in layer._outbound_nodes]
+            alone = len(users) == 1 and isinstance(users[0], BatchNorm)
+            found[layer.name] = users[0] if alone else None
+    return found
+
+
+def _kernel(layer) -> np.ndarray:
+    return layer.get_weights()[0]
+
+
+def _nothing(layer):
+    return layers.Identity(name=layer.name)

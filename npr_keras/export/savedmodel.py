@@ -1,0 +1,207 @@
+"""A SavedModel as TF Serving takes it: encoded images in, the score of `npr-keras predict` out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from npr_keras.data import graph
+from npr_keras.errors import ExportError
+from npr_keras.export.freeze import freeze
+from npr_keras.findings import Calibration
+from npr_keras.models.detector import Detector
+from npr_keras.predict.facts import Facts
+from npr_keras.predict.savedmodel import FACTS
+
+EXTRA = "assets.extra"  # what TF Serving leaves alone but for the warm-up requests
+WARM_UP = "tf_serving_warmup_requests"
+LABELS = ("real", "generated")
+FEATURE = "image/encoded"  # of a tf.Example, as TensorFlow's own image sets call it
+
+
+class ServedDetector(tf.Module):
+    """The signatures around a folded detector.
+
+    Args:
+        detector: Where protocol and calibration come from.
+        folded: See `npr_keras.export.fold.fold`; in the TensorFlow backend.
+    """
+
+    def __init__(self, detector: Detector, folded: keras.Model):
+        super().__init__()
+        pool, dense = folded.get_layer("pool"), folded.get_layer("fc1")
+        self._frozen = freeze(keras.Model(folded.input, [pool.input, folded.output]))
+        kernel, bias = (
+            np.asarray(keras.ops.convert_to_numpy(v)) for v in (dense.kernel, dense.bias)
+        )
+        self._kernel, self._bias = kernel[:, 0], bias
+        self.protocol = detector.preprocessing
+        self.calibration = detector.config.calibration
+
+    def score(self, pixels):
+        """float32 pixels, (B, H, W, 3), to features, (B, h, w, C), and logits, (B,)."""
+        features, logits = self._frozen(pixels)
+        return features, tf.reshape(logits, [-1])
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="images")])
+    def images(self, images):
+        """Encoded images of any size; one that cannot be decoded spoils its own row alone."""
+        return self._answer(self._score_encoded(images))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="pixels")])
+    def pixels(self, pixels):
+        """Pixels that the protocol was applied to already."""
+        return self._answer(self.score(tf.cast(pixels, tf.float32))[1])
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="pixels")])
+    def pixels_float32(self, pixels):
+        """The same, values from 0 to 255 as floats."""
+        return self._answer(self.score(pixels)[1])
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+    def classify(self, inputs):
+        """Serialised tf.Examples with the feature `image/encoded`."""
+        feature = tf.io.FixedLenFeature([], tf.string, default_value="")
+        images = tf.io.parse_example(inputs, {FEATURE: feature})[FEATURE]
+        generated = self._probability(self._score_encoded(images))
+        scores = tf.stack([1 - generated, generated], axis=1)
+        classes = tf.tile(tf.constant([LABELS]), [tf.shape(inputs)[0], 1])
+        return {"classes": classes, "scores": scores}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="pixels")])
+    def activation(self, pixels):
+        """The class activation map: its mean over positions is the logit."""
+        features, logits = self.score(tf.cast(pixels, tf.float32))
+        return {
+            "activation": tf.tensordot(features, self._kernel, 1) + self._bias,
+            "logit": logits,
+        }
+
+    def _score_encoded(self, images):
+        """Logits, (B,); NaN for what cannot be decoded.
+
+        A failing operation fails its whole graph, except in a data set that ignores errors: the
+        images go through one, each with its place, and come back without those that failed.
+        """
+        count = tf.shape(images)[0]
+        size = self.protocol.fixed_size
+
+        def load(index, data):
+            pixels = graph.preprocess(graph.decode(data, cmyk=True), self.protocol)
+            if size:
+                return index, pixels
+            logit = self.score(tf.cast(pixels, tf.float32)[None])[1][0]
+            return index, tf.reshape(logit, [])
+
+        found = tf.data.Dataset.from_tensor_slices(images).enumerate()
+        found = found.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False)
+        found = found.ignore_errors()
+        # Never empty, whatever fails: the last row belongs to no image.
+        shape = [size, size, 3] if size else []
+        spare = tf.zeros(shape, tf.uint8 if size else tf.float32)
+        found = found.concatenate(tf.data.Dataset.from_tensors((tf.constant(-1, tf.int64), spare)))
+        indices, values = found.batch(tf.cast(count, tf.int64) + 1).get_single_element()
+        indices, values = indices[:-1], values[:-1]
+        logits = values
+        if size:  # no image at all is more than the convolutions' kernels bear
+            logits = tf.cond(
+                tf.shape(values)[0] > 0,
+                lambda: self.score(tf.cast(values, tf.float32))[1],
+                lambda: tf.zeros([0]),
+            )
+        empty = tf.fill([count], tf.constant(np.nan, tf.float32))
+        return tf.tensor_scatter_nd_update(empty, indices[:, None], logits)
+
+    def _probability(self, logits):
+        calibration: Calibration = self.calibration
+        return tf.sigmoid((logits - calibration.shift) / calibration.temperature)
+
+    def _answer(self, logits):
+        valid = ~tf.math.is_nan(logits)
+        labels = tf.where(logits > self.calibration.threshold, LABELS[1], LABELS[0])
+        return {
+            "probability": self._probability(logits),
+            "logit": logits,
+            "label": tf.where(valid, labels, ""),
+            "valid": valid,
+        }
+
+    @property
+    def signatures(self) -> dict:
+        """By the names that clients ask for."""
+        return {
+            "serving_default": self.images,
+            "pixels": self.pixels,
+            "pixels_float32": self.pixels_float32,
+            "classify": self.classify,
+            "activation": self.activation,
+        }
+
+
+def write_savedmodel(
+    detector: Detector,
+    folded: keras.Model,
+    folder: str | os.PathLike,
+    facts: Facts,
+    extra: Sequence[str | os.PathLike] = (),
+) -> None:
+    """Writes one version, into a folder that does not exist yet.
+
+    Args:
+        detector, folded: See `ServedDetector`.
+        folder: Where to; nobody must be looking at it yet.
+        facts: What it says of itself.
+        extra: Files to be laid beside, such as the model card.
+    """
+    served = ServedDetector(detector, folded)
+    tf.saved_model.save(served, os.fspath(folder), signatures=served.signatures)
+    beside = Path(folder, EXTRA)
+    beside.mkdir(exist_ok=True)
+    Path(folder, FACTS).write_text(facts.to_json(), encoding="utf-8")
+    for path in extra:
+        shutil.copy(path, beside / Path(path).name)
+    _write_warm_up(beside / WARM_UP, facts.name)
+    _check_warm_up(Path(folder))
+
+
+def _write_warm_up(path: Path, name: str) -> None:
+    """Requests that TF Serving sends itself before it serves a version."""
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    images = [tf.io.encode_png(np.full((64, 64, 3), 127, np.uint8)).numpy()]
+    tensors = {
+        "serving_default": ("images", tf.constant(images)),
+        "pixels": ("pixels", tf.fill([1, 64, 64, 3], tf.constant(127, tf.uint8))),
+    }
+    with tf.io.TFRecordWriter(os.fspath(path)) as writer:
+        for signature, (key, tensor) in tensors.items():
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = name
+            request.model_spec.signature_name = signature
+            request.inputs[key].CopyFrom(tf.make_tensor_proto(tensor))
+            log = prediction_log_pb2.PredictionLog(
+                predict_log=prediction_log_pb2.PredictLog(request=request)
+            )
+            writer.write(log.SerializeToString())
+
+
+def _check_warm_up(folder: Path) -> None:
+    """Runs the requests: one that fails keeps TF Serving from loading the version."""
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    loaded = tf.saved_model.load(os.fspath(folder))
+    path = os.fspath(folder / EXTRA / WARM_UP)
+    for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+        request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        inputs = {k: tf.constant(tf.make_ndarray(v)) for k, v in request.inputs.items()}
+        answer = loaded.signatures[request.model_spec.signature_name](**inputs)
+        if not bool(tf.reduce_all(answer["valid"])):
+            raise ExportError(
+                f"The warm-up request for {request.model_spec.signature_name} is not answered."
+            )

@@ -1,0 +1,106 @@
+"""What travels with an exported model, so that it can be scored with as its detector can."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+
+from npr_keras.config import Preprocessing
+from npr_keras.errors import CheckpointError, ConfigError
+from npr_keras.findings import Calibration, Condition
+from npr_keras.settings import Config
+
+KEY = "npr_keras"  # what these facts are called inside a file
+
+
+@dataclass(frozen=True)
+class Facts(Config):
+    """What an exported model says of itself.
+
+    Args:
+        name: The model's.
+        format: What it was exported to.
+        quantize: "float32" or what its arithmetic was reduced to.
+        preprocessing: How image files become its pixels.
+        calibration: What its logits mean.
+        robustness: How its detector did, as far as that was measured.
+        source: SHA-256 of the `.keras` file that it was made from.
+        versions: Of the packages that made it.
+    """
+
+    name: str
+    format: str
+    quantize: str
+    preprocessing: Preprocessing
+    calibration: Calibration
+    robustness: tuple[Condition, ...]
+    source: str
+    versions: dict
+
+    @classmethod
+    def from_dict(cls, values):
+        values = dict(values)
+        values["preprocessing"] = Preprocessing.from_dict(values["preprocessing"])
+        values["calibration"] = Calibration.from_dict(values["calibration"])
+        values["robustness"] = tuple(map(Condition.from_dict, values["robustness"]))
+        return super().from_dict(values)
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict())
+
+
+def read_facts(text: str | None, path: str | os.PathLike) -> Facts:
+    """The inverse of `Facts.to_json`.
+
+    Raises:
+        CheckpointError: If there is no text, or it does not say what it has to.
+    """
+    if not text:
+        raise CheckpointError(
+            f"{os.fspath(path)} does not say how its pixels are to be made. Expected a model that "
+            "`npr-keras export` wrote."
+        )
+    try:
+        return Facts.from_dict(json.loads(text))
+    except (ValueError, KeyError, TypeError, ConfigError) as error:
+        raise CheckpointError(
+            f"{os.fspath(path)}: cannot read what it says of itself: {error}"
+        ) from error
+
+
+class Exported:
+    """What predictors for exported models share.
+
+    Args:
+        path: The file, or the folder.
+        facts: What it says of itself.
+
+    Attributes:
+        identity: SHA-256 of the file that holds the weights.
+    """
+
+    def __init__(self, path: str | os.PathLike, facts: Facts):
+        self.path = os.fspath(path)
+        self.facts = facts
+        with open(self._weights(), "rb") as file:
+            self.identity = hashlib.file_digest(file, "sha256").hexdigest()
+
+    def _weights(self) -> str:
+        return self.path
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How image files become this predictor's input."""
+        return self.facts.preprocessing
+
+    @property
+    def calibration(self) -> Calibration:
+        """What its logits mean."""
+        return self.facts.calibration
+
+    @property
+    def robustness(self) -> tuple[Condition, ...]:
+        """How it does on images with a history."""
+        return self.facts.robustness

@@ -1,0 +1,58 @@
+"""A SavedModel as a predictor."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from npr_keras.errors import CheckpointError, MissingPackageError
+from npr_keras.predict.facts import Exported, read_facts
+
+FACTS = os.path.join("assets.extra", "npr_keras.json")  # inside a version's folder
+
+
+class SavedModelPredictor(Exported):
+    """Scores images with a SavedModel's signature `pixels`; needs TensorFlow, and not Keras.
+
+    Args:
+        path: A version's folder, or the one above it: then the newest version counts, as in
+            TensorFlow Serving.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        folder = version_folder(path)
+        if folder is None:
+            raise CheckpointError(f"No SavedModel in {os.fspath(path)}.")
+        try:
+            import tensorflow as tf
+        except ImportError as error:
+            raise MissingPackageError("A SavedModel needs pip install tensorflow") from error
+        try:
+            text = (folder / FACTS).read_text(encoding="utf-8")
+        except OSError:
+            text = None
+        facts = read_facts(text, folder)
+        self._tf = tf
+        self._loaded = tf.saved_model.load(os.fspath(folder))  # its functions live as long as it
+        self._score = self._loaded.signatures["pixels"]
+        super().__init__(folder, facts)
+
+    def _weights(self) -> str:
+        return os.path.join(self.path, "saved_model.pb")
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Scores images of one size: uint8 (B, H, W, 3) to float32 logits, (B,)."""
+        return self._score(pixels=self._tf.constant(images))["logit"].numpy()
+
+
+def version_folder(path: str | os.PathLike) -> Path | None:
+    """The folder of a SavedModel that a path means; None where there is none."""
+    path = Path(path)
+    if (path / "saved_model.pb").exists():
+        return path
+    if not path.is_dir():
+        return None
+    versions = [p for p in path.iterdir() if p.name.isdigit() and (p / "saved_model.pb").exists()]
+    return max(versions, key=lambda p: int(p.name), default=None)

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from npr_keras.config import DetectorConfig
+from npr_keras.export.fold import fold, is_foldable
+from npr_keras.layers import NPR
+from npr_keras.models import Detector
+from npr_keras.models.batch_norm import BatchNorm
+
+pytestmark = pytest.mark.every_backend
+
+
+def trained(random, representation=None, blocks=(1, 1)):
+    """A detector whose batch normalisation has something to fold."""
+    detector = Detector(DetectorConfig(blocks=blocks, width=8), representation)
+    for layer in detector.layers:
+        if isinstance(layer, BatchNorm):
+            layer.set_weights([random.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    return detector
+
+
+def logits(model, pixels):
+    return np.asarray(model.predict_on_batch(pixels.astype(np.float32)))[:, 0]
+
+
+@pytest.mark.parametrize("reference", [1, 2, 3, 4, "avg", "max"])
+def test_the_same_score(random, reference):
+    detector = trained(random, NPR(reference=reference, data_format="channels_last"))
+    folded = fold(detector)
+    for shape in ((64, 64), (51, 33), (30, 97), (2, 2)):
+        pixels = random.integers(0, 256, (2, *shape, 3))
+        np.testing.assert_allclose(logits(folded, pixels), logits(detector, pixels), atol=2e-5)
+    kernel = 3 if reference == "max" else 4
+    assert folded.get_layer("conv1").kernel_size == (kernel, kernel)
+    assert is_foldable(detector) == (reference != "max")
+    assert not any(isinstance(layer, BatchNorm) for layer in folded.layers)
+    assert any(isinstance(layer, NPR) for layer in folded.layers) == (reference == "max")
+
+
+def test_other_representations_keep_their_layer(random):
+    detector = trained(random, NPR(window=3, scale=1.0, data_format="channels_last"))
+    pixels = random.integers(0, 256, (2, 32, 35, 3))
+    folded = fold(detector)
+    np.testing.assert_allclose(logits(folded, pixels), logits(detector, pixels), atol=2e-5)
+    assert folded.get_layer("conv1").kernel_size == (3, 3)
+
+
+def test_it_is_the_pixels_differences_that_count(random):
+    """A picture and the same one brighter: NPR has no mean, so neither has the folded kernel."""
+    detector = trained(random, NPR(data_format="channels_last"))
+    kernel = fold(detector).get_layer("conv1").get_weights()[0]
+    np.testing.assert_allclose(kernel.sum((0, 1)), 0, atol=1e-6)
+    pixels = random.integers(0, 200, (1, 40, 40, 3))
+    brighter = logits(fold(detector), pixels + 50)
+    np.testing.assert_allclose(brighter, logits(detector, pixels), atol=2e-5)
