@@ -71,8 +71,8 @@ def write_openvino(folded: keras.Model, path: str | os.PathLike, facts: Facts) -
         onnx.save(_to_onnx(folded), between)
         # Not convert_model: that one reports to its makers.
         model = openvino.Core().read_model(between)
-    model.set_rt_info(facts.to_json(), [KEY])
-    openvino.save_model(model, os.fspath(path), compress_to_fp16=False)
+        model.set_rt_info(facts.to_json(), [KEY])
+        openvino.save_model(model, os.fspath(path), compress_to_fp16=False)
 
 
 def write_tflite(
