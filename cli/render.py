@@ -9,14 +9,30 @@ import sys
 from npr_keras_cli.console import stdout
 
 
-def show_speed(rates: dict[str, float], backend: str) -> None:
-    """Prints images a second, and ours as a multiple of each of the others."""
-    ours = next(iter(rates.values()))
-    stdout().print(f"{'':32}{'images/s':>10}{'npr-keras is':>16}", style="bold")
+def show_speed(rates: dict[str, float], backend: str, models: int = 0) -> None:
+    """Prints images a second, and ratios.
+
+    Args:
+        rates: By contender, as `measure` gives them.
+        backend: What ours ran on.
+        models: How many of the first ones are models that were named; each is then a multiple of
+            plain PyTorch, otherwise ours is one of each of the others.
+    """
+    head = "x plain PyTorch" if models else "npr-keras is"
+    stdout().print(f"{'':42}{'images/s':>10}{head:>18}", style="bold")
+    first, *others = rates.values()
     for i, (name, rate) in enumerate(rates.items()):
-        name, ratio = (f"{name} ({backend})", "") if i == 0 else (name, f"{ours / rate:.2f} x")
-        stdout().print(f"{name:32}{rate:>10.1f}{ratio:>16}")
-    if len(rates) == 1:
+        ratio = ""
+        if models:
+            ratio = (
+                f"{rate / others[models - 1]:.2f} x" if len(rates) > models and i < models else ""
+            )
+        elif i:
+            ratio = f"{first / rate:.2f} x"
+        else:
+            name = f"{name} ({backend})"
+        stdout().print(f"{name[-41:]:42}{rate:>10.1f}{ratio:>18}", markup=False)
+    if len(rates) <= max(1, models):
         stdout().print('PyTorch is not installed: pip install "npr-keras[torch]"', markup=False)
 
 

@@ -39,25 +39,35 @@ from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
     type=click.Choice(PRECISIONS),
     help="Dtype policy.",
 )
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    type=click.Path(),
+    help="With score: an exported model to measure, several times if you like.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @backend_option
-def command(task, batch_size, size, steps, rounds, precision, as_json, backend):
+def command(task, batch_size, size, steps, rounds, precision, models, as_json, backend):
     """Measure the network's speed beside plain PyTorch, in one run.
 
     Machines are noisy: read the ratios, not the images a second.
 
     \b
     npr-keras bench train --backend tensorflow
+    npr-keras bench score --model model.onnx --model model.xml --size 256
     """
+    if models and task != "score":
+        raise click.UsageError("--model goes with score.")
     import_tensorflow_quietly()
     from npr_keras.bench.speed import measure
     from npr_keras_cli import render
 
-    rates = measure(task, batch_size, size, steps, rounds, precision)
+    rates = measure(task, batch_size, size, steps, rounds, precision, models)
     if as_json:
         what = {"task": task, "backend": backend, "batch_size": batch_size, "size": size}
         click.echo(
             json.dumps({**what, "precision": precision, "images_per_second": rates}, indent=2)
         )
     else:
-        render.show_speed(rates, backend)
+        render.show_speed(rates, backend, len(models))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 
 from npr_keras.config import TrainingConfig
 from npr_keras.models import Detector
+from npr_keras.predict import open_predictor
 from npr_keras.training.train import compile_detector
 
 _KERAS = "npr-keras"
@@ -18,7 +19,13 @@ _PLAIN = {"plain PyTorch, channels first": False, "plain PyTorch, channels last"
 
 
 def measure(
-    task: str, batch_size: int, size: int, steps: int, rounds: int, precision: str = "float32"
+    task: str,
+    batch_size: int,
+    size: int,
+    steps: int,
+    rounds: int,
+    precision: str = "float32",
+    models: Sequence[str] = (),
 ) -> dict[str, float]:
     """Images a second of the detector and of plain PyTorch, where that is installed.
 
@@ -31,6 +38,8 @@ def measure(
         batch_size, size: Images a step, and their side in pixels.
         steps, rounds: How much is measured.
         precision: As for `TrainingConfig`; plain PyTorch autocasts to the same dtype.
+        models: For `"score"`: exported models, or any that `open_predictor` takes, to be measured
+            instead of a new detector.
 
     Returns:
         Dict from the contender's name to images a second, ours first.
@@ -38,7 +47,10 @@ def measure(
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (batch_size, size, size, 3), np.uint8)
     labels = (np.arange(batch_size) % 2).astype("float32")
-    contenders = {_KERAS: _keras_step(task, pixels, labels, precision)}
+    if models:
+        contenders = {model: _predictor_step(model, pixels) for model in models}
+    else:
+        contenders = {_KERAS: _keras_step(task, pixels, labels, precision)}
     try:
         import torch  # noqa: F401
     except ImportError:
@@ -57,6 +69,11 @@ def measure(
                 step()
             rates[name].append(steps * batch_size / (time.perf_counter() - started))
     return {name: statistics.median(values) for name, values in rates.items()}
+
+
+def _predictor_step(model: str, pixels) -> Callable[[], object]:
+    predictor = open_predictor(model)
+    return lambda: predictor.predict(pixels)
 
 
 def _keras_step(task, pixels, labels, precision) -> Callable[[], object]:

@@ -241,6 +241,29 @@ def test_bench_measures(invoke):
     assert all(rate > 0 for rate in rates.values())
 
 
+def test_bench_of_named_models(invoke, model, tmp_path):
+    command = [
+        "bench",
+        "score",
+        "--size",
+        "32",
+        "--batch-size",
+        "1",
+        "--steps",
+        "1",
+        "--rounds",
+        "1",
+    ]
+    done = invoke(*command, "--model", model)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[1].split()[0] == str(model)[-41:]
+    assert re.search(r"\d x$", lines[1])
+    assert "plain PyTorch, channels first" in lines[2]
+    assert max(map(len, lines)) <= 80
+    assert "--model goes with score" in error_of(invoke("bench", "train", "--model", model), code=2)
+
+
 def test_every_command_has_help(invoke):
     names = re.findall(r"^  ([a-z]+)  ", invoke("--help").stdout, re.M)
     assert names == [
