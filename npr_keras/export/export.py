@@ -92,7 +92,7 @@ def export_detector(
     detector = load_detector(file)
     folder = Path(out) if out else file.parent
     folder.mkdir(parents=True, exist_ok=True)
-    reference, folded = KerasPredictor(detector), fold(detector)
+    reference, folded = KerasPredictor(detector), fold(detector, exact=quantize != "float32")
     made = []
     for name in formats:
         if progress:

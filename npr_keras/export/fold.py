@@ -16,7 +16,7 @@ from npr_keras.models.batch_norm import BatchNorm
 from npr_keras.models.detector import Detector
 
 
-def fold(detector: Detector) -> keras.Model:
+def fold(detector: Detector, exact: bool = False) -> keras.Model:
     """A detector with batch normalisation, and NPR where that can be, in its convolutions.
 
     NPR folds with a window of 2 and a linear reference (one of the block's pixels, or their mean):
@@ -26,6 +26,10 @@ def fold(detector: Detector) -> keras.Model:
 
     Args:
         detector: Any detector, built under the backend in use.
+        exact: Take the differences of pixels apart from what is learned of them, by a convolution
+            whose weights are 1 and -1. In float32 that is the same and slower. In half precision
+            it is what counts: differences of grey levels are exact there, while a kernel's rounded
+            weights no longer cancel, and the brightness leaks through.
 
     Returns:
         A functional model from (B, H, W, 3), values 0 to 255, to the logit, (B, 1), with the
@@ -34,7 +38,21 @@ def fold(detector: Detector) -> keras.Model:
     follows = _followers(detector)
     linear = is_foldable(detector)
     stem_kernel = _kernel(detector.get_layer("conv1"))
+    npr = detector.representation
     weights: dict[str, list[np.ndarray]] = {}
+    differences = None
+    if linear and exact:
+        kernel = difference_kernel(npr, stem_kernel.shape[2])
+        first = detector.get_layer("conv1")
+        differences = layers.Conv2D(
+            kernel.shape[-1],
+            4,
+            2,
+            use_bias=False,
+            data_format=first.data_format,
+            name="differences",
+        )
+        weights["differences"] = [kernel]
 
     def replaced(layer):
         name = layer.name
@@ -48,18 +66,26 @@ def fold(detector: Detector) -> keras.Model:
         if isinstance(layer, layers.Conv2D):
             kernel = _kernel(layer)
             if linear and name == "conv1":
-                kernel = fold_representation(
-                    stem_kernel, detector.representation, detector.config.std
-                )
+                std = detector.config.std
+                if exact:
+                    kernel = _scaled(stem_kernel, npr, std).reshape(1, 1, -1, kernel.shape[-1])
+                else:
+                    kernel = fold_representation(stem_kernel, npr, std)
             kernel, bias = _fold_batch_norm(kernel, follows[name])
             weights[name] = [kernel, bias]
             config = layer.get_config()
             config.update(use_bias=True, kernel_size=kernel.shape[:2])
+            if differences and name == "conv1":
+                config.update(strides=(1, 1))
             return layers.Conv2D.from_config(config)
         return layer.__class__.from_config(layer.get_config())
 
     def called(layer, *args, **kwargs):
-        return args[0] if isinstance(layer, layers.Identity) else layer(*args, **kwargs)
+        if isinstance(layer, layers.Identity):
+            return args[0]
+        if differences and layer.name == "conv1":
+            return layer(differences(args[0]))
+        return layer(*args, **kwargs)
 
     model = keras.models.clone_model(
         keras.Model(detector.input, detector.output),
@@ -95,19 +121,35 @@ def fold_representation(kernel: np.ndarray, npr: NPR, std) -> np.ndarray:
     Returns:
         (4, 4, C, filters), for a stride of 2 and two pixels of zero padding above and to the left.
     """
-    kernel = np.asarray(kernel, np.float64)
-    scaled = kernel * npr.scale / (255 * np.asarray(std, np.float64))[:, None]
-    folded = np.zeros((4, 4, *kernel.shape[2:]))
+    channels = kernel.shape[2]
+    differences = difference_kernel(npr, channels).reshape(4, 4, channels, -1)
+    learned = _scaled(kernel, npr, std).reshape(9 * channels, -1)
+    return differences.astype(np.float64) @ learned
+
+
+def difference_kernel(npr: NPR, channels: int) -> np.ndarray:
+    """What takes the nine pixels' differences to their references: (4, 4, C, 9 C), of 1 and -1.
+
+    The output's channels are in the order of a 3 x 3 kernel's weights: row, column, colour.
+    """
     if npr.reference == "avg":
         places = [(row, column, 0.25) for row in (0, 1) for column in (0, 1)]
     else:
         places = [(*divmod(npr.reference - 1, 2), 1.0)]
+    kernel = np.zeros((4, 4, channels, 3, 3, channels), np.float32)
     for u in range(3):
         for v in range(3):
-            folded[u + 1, v + 1] += scaled[u, v]
-            for row, column, share in places:
-                folded[2 * (u > 0) + row, 2 * (v > 0) + column] -= share * scaled[u, v]
-    return folded
+            for c in range(channels):
+                kernel[u + 1, v + 1, c, u, v, c] += 1
+                for row, column, share in places:
+                    kernel[2 * (u > 0) + row, 2 * (v > 0) + column, c, u, v, c] -= share
+    return kernel.reshape(4, 4, channels, 9 * channels)
+
+
+def _scaled(kernel: np.ndarray, npr: NPR, std) -> np.ndarray:
+    """A kernel on NPR maps as one on differences of pixels from 0 to 255."""
+    kernel = np.asarray(kernel, np.float64)
+    return kernel * npr.scale / (255 * np.asarray(std, np.float64))[:, None]
 
 
 def _fold_batch_norm(kernel, layer: BatchNorm | None):

@@ -213,7 +213,7 @@ def test_another_score_is_not_written(run_folder, tmp_path, monkeypatch):
 
     fold = module.fold
 
-    def off(detector):
+    def off(detector, exact=False):
         folded = fold(detector)
         kernel, bias = folded.get_layer("fc1").get_weights()
         folded.get_layer("fc1").set_weights([kernel, bias + 0.01])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from npr_keras.config import DetectorConfig
-from npr_keras.export.fold import fold, is_foldable
+from npr_keras.export.fold import difference_kernel, fold, is_foldable
 from npr_keras.layers import NPR
 from npr_keras.models import Detector
 from npr_keras.models.batch_norm import BatchNorm
@@ -30,6 +30,8 @@ def test_the_same_score(random, reference):
     for shape in ((64, 64), (51, 33), (30, 97), (2, 2)):
         pixels = random.integers(0, 256, (2, *shape, 3))
         np.testing.assert_allclose(logits(folded, pixels), logits(detector, pixels), atol=2e-5)
+        exact = fold(detector, exact=True)
+        np.testing.assert_allclose(logits(exact, pixels), logits(detector, pixels), atol=2e-5)
     kernel = 3 if reference == "max" else 4
     assert folded.get_layer("conv1").kernel_size == (kernel, kernel)
     assert is_foldable(detector) == (reference != "max")
@@ -43,6 +45,18 @@ def test_other_representations_keep_their_layer(random):
     folded = fold(detector)
     np.testing.assert_allclose(logits(folded, pixels), logits(detector, pixels), atol=2e-5)
     assert folded.get_layer("conv1").kernel_size == (3, 3)
+
+
+def test_differences_are_exact_in_half_precision(random):
+    """1 and -1 on grey levels: nothing to round, in eight bits of mantissa."""
+    kernel = difference_kernel(NPR(data_format="channels_last"), 3)
+    assert set(np.unique(kernel)) == {-1, 0, 1}
+    assert kernel.shape == (4, 4, 3, 27)
+    pixels = random.integers(0, 256, (6, 8, 3)).astype(np.float32)
+    patch = pixels[:4, :4]
+    differences = np.einsum("abc,abco->o", patch, kernel).reshape(3, 3, 3)
+    corner = pixels[::2, ::2].repeat(2, 0).repeat(2, 1)
+    np.testing.assert_array_equal(differences, (pixels - corner)[1:4, 1:4])
 
 
 def test_it_is_the_pixels_differences_that_count(random):

@@ -31,7 +31,7 @@ def cases(golden):
     return json.loads((golden / "expected.json").read_text())["cases"]
 
 
-def exported(golden, weights, protocol, folder, formats):
+def exported(golden, weights, protocol, folder, formats, quantize="float32"):
     from npr_keras.export.export import export_detector
 
     plain = Detector()
@@ -39,7 +39,7 @@ def exported(golden, weights, protocol, folder, formats):
     detector = Detector(config)
     from_state_dict(detector, load_pth(golden / f"official_{weights}.pth"))
     save_detector(detector, folder / "model.keras")
-    return detector, export_detector(folder / "model.keras", formats)
+    return detector, export_detector(folder / "model.keras", formats, quantize)
 
 
 @pytest.mark.parametrize("protocol", ["resize256", "native"])
@@ -73,3 +73,20 @@ def test_every_format(golden, cases, tmp_path):
         difference = np.abs(found - expected).max()
         print(f"{one.format}: largest difference to Keras {difference:.2e}")
         assert difference < 1e-4, one.format
+
+
+@pytest.mark.parametrize(("name", "quantize"), [("openvino", "bf16"), ("tflite", "float16")])
+@pytest.mark.parametrize("weights", ["random", "trained"])
+def test_half_precision(golden, cases, tmp_path, weights, name, quantize):
+    detector, (made,) = exported(golden, weights, "native", tmp_path, [name], quantize)
+    reference, predictor = KerasPredictor(detector), open_predictor(made.path)
+    names = sorted({c.split("|")[0] for c in cases})
+    pixels = [load(golden / "images" / n, PROTOCOLS["native"])[None] for n in names]
+    expected = np.concatenate([reference.predict(p) for p in pixels])
+    found = np.concatenate([predictor.predict(p) for p in pixels])
+    difference = np.abs(found - expected)
+    print(
+        f"{weights} {name} {quantize}: largest difference to Keras {difference.max():.2e}, logits "
+        f"from {expected.min():.1f} to {expected.max():.1f}"
+    )
+    assert (difference <= 5e-2 + 1e-2 * np.abs(expected)).all()
