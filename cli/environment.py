@@ -44,6 +44,10 @@ def describe_environment(backend: str) -> dict:
 
 def describe_model(path: str) -> dict:
     """What a model file holds, and how it was trained where that lies beside it."""
+    from npr_keras.predict.open import needs_keras, open_predictor
+
+    if os.path.exists(path) and not needs_keras(path):
+        return _describe_exported(open_predictor(path))
     from npr_keras.errors import RunError
     from npr_keras.models import load_detector
     from npr_keras.training.run_folder import RunFolder
@@ -78,6 +82,21 @@ def describe_model(path: str) -> dict:
         described["last epoch"] = (run.history() or [{}])[-1]
         described["versions"] = trained["versions"]
     return described
+
+
+def _describe_exported(predictor) -> dict:
+    """What an exported model says of itself."""
+    facts = predictor.facts
+    return {
+        "file": predictor.path,
+        "name": facts.name,
+        "format": f"{facts.format}, {facts.quantize}",
+        "pixels": facts.preprocessing.to_dict(),
+        "calibration": facts.calibration.to_dict(),
+        "robustness": f"{len(facts.robustness)} conditions measured",
+        "made from": f"a .keras file with SHA-256 {facts.source}",
+        "versions": facts.versions,
+    }
 
 
 def _devices(backend: str) -> list[str]:

@@ -87,6 +87,11 @@ def fold(detector: Detector, exact: bool = False) -> keras.Model:
             return layer(differences(args[0]))
         return layer(*args, **kwargs)
 
+    return _rebuilt(detector, replaced, called, weights)
+
+
+def _rebuilt(detector: Detector, replaced, called, weights: dict) -> keras.Model:
+    """The detector's graph with other layers, and the weights of those that stayed."""
     model = keras.models.clone_model(
         keras.Model(detector.input, detector.output),
         clone_function=replaced,

@@ -325,6 +325,16 @@ def test_predict_without_keras_and_tensorflow(run_python, exported, encoded, nam
     assert row["logit"] == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("name", ["savedmodel", "onnx"])
+def test_info_of_an_artefact(invoke, exported, name):
+    folder, made = exported
+    described = json.loads(invoke("info", made[name].path, "--json").stdout)
+    assert described["format"] == f"{name}, float32"
+    assert described["calibration"]["threshold"] == 0.5
+    assert described["pixels"] == KerasPredictor(folder).preprocessing.to_dict()
+    assert "pixels" in invoke("info", made[name].path).stdout
+
+
 def test_command(invoke, run_folder, tmp_path, make_set):
     data = make_set(tmp_path / "data", 3)
     done = invoke("export", run_folder, "--format", "onnx", "--out", tmp_path / "o", "--data", data)
