@@ -63,7 +63,10 @@ def command(
         check_figure(figure)
     import_tensorflow_quietly()
     from npr_keras.predict import open_predictor
-    from npr_keras.predict.calibration import calibrate, store
+    from npr_keras.predict.calibration import calibrate, require_storable, store
+
+    if not dry_run:
+        require_storable(model)
 
     predictor = open_predictor(model)
     chosen = PROTOCOLS[protocol]

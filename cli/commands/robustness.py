@@ -81,7 +81,10 @@ def command(
     from npr_keras.data.unreadable import Unreadable
     from npr_keras.evaluation.kept import Keeper
     from npr_keras.predict import open_predictor
-    from npr_keras.predict.calibration import store
+    from npr_keras.predict.calibration import require_storable, store
+
+    if stored:
+        require_storable(model)
 
     predictor = open_predictor(model)
     keeper = Keeper(cache_folder() / "scores")

@@ -14,17 +14,9 @@ import pytest
 from conftest import BACKENDS, error_of
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from npr_keras.config import DetectorConfig
-from npr_keras.models import Detector, load_detector, save_detector
+from npr_keras.models import Detector, load_detector
 from npr_keras.models.official import save_pth, to_state_dict
 from npr_keras.training.run_folder import RunFolder
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "small.keras"
-    save_detector(Detector(DetectorConfig(blocks=(1, 1), width=8)), path)
-    return path
 
 
 @pytest.fixture

@@ -11,17 +11,7 @@ import pytest
 from conftest import BACKENDS, error_of
 from stubs import Brightness
 
-from npr_keras.config import DetectorConfig
-from npr_keras.models import Detector, save_detector
-
 EVAL = ("eval", "--pipeline", "pydataset")  # quicker, for a few images
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "small.keras"
-    save_detector(Detector(DetectorConfig(blocks=(1, 1), width=8)), path)
-    return path
 
 
 @pytest.fixture

@@ -325,6 +325,16 @@ def test_predict_without_keras_and_tensorflow(run_python, exported, encoded, nam
     assert row["logit"] == pytest.approx(expected, abs=1e-5)
 
 
+def test_nothing_is_stored_in_an_artefact(invoke, exported, make_set, tmp_path):
+    """Said before the work, not after it."""
+    _, made = exported
+    data = make_set(tmp_path / "data", 20, size=16)
+    for command in (["calibrate"], ["robustness", "--store"]):
+        done = invoke(*command, "--model", made["onnx"].path, "--data", data)
+        assert done.returncode == 1
+        assert "is an exported model, and nothing is stored in those" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["savedmodel", "onnx"])
 def test_info_of_an_artefact(invoke, exported, name):
     folder, made = exported
