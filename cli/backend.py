@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -59,26 +60,67 @@ def import_tensorflow_quietly() -> None:
     Its C++ side writes to stderr whatever the log level, in the middle of our tables. A user who
     sets TF_CPP_MIN_LOG_LEVEL wants to see for himself; a failing import shows all it wrote.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ or importlib.util.find_spec("tensorflow") is None:
+    if _logs_wanted() or importlib.util.find_spec("tensorflow") is None:
         return
     # Beyond "2" nothing is lost: what stops TensorFlow is raised in Python, and what it calls an
     # error and goes on after (an optimisation that was not made) is no news to a user.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
+    with native_stderr_kept() as kept:
         try:
             import tensorflow as tf
 
             tf.config.list_physical_devices()
         except BaseException:
             kept.seek(0)
-            os.write(terminal, kept.read())
+            sys.stderr.write(kept.read().decode("utf-8", "replace"))
             raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)
+
+
+@contextlib.contextmanager
+def native_stderr_kept():
+    """Keeps what C++ libraries write to stderr in a file, which it gives; Python still writes.
+
+    A user who sets TF_CPP_MIN_LOG_LEVEL sees all of it.
+    """
+    with contextlib.ExitStack() as stack:
+        kept = stack.enter_context(tempfile.TemporaryFile())
+        if not _logs_wanted():
+            sys.stderr.flush()
+            terminal = os.dup(2)
+            shown = stack.enter_context(open(terminal, "w", errors="backslashreplace"))
+            stack.callback(os.dup2, terminal, 2)
+            if _is_stderr(sys.stderr):
+                stack.enter_context(contextlib.redirect_stderr(shown))
+            os.dup2(kept.fileno(), 2)
+        yield kept
+
+
+def open_quietly(model):
+    """`npr_keras.predict.open_predictor`, without what its runtime writes to stderr."""
+    from npr_keras.predict import open_predictor
+    from npr_keras.predict.open import needs_tensorflow
+
+    if needs_tensorflow(model):
+        import_tensorflow_quietly()
+    with native_stderr_kept():
+        predictor = open_predictor(model)
+        if os.path.splitext(model)[1].lower() == ".tflite":  # LiteRT speaks at its first run
+            import numpy as np
+
+            predictor.predict(np.zeros((1, 32, 32, 3), np.uint8))
+    return predictor
+
+
+def _logs_wanted() -> bool:
+    # "3" is our own, here or in the process that started this one.
+    return os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") != "3"
+
+
+def _is_stderr(stream) -> bool:
+    try:
+        return stream.fileno() == 2
+    except (AttributeError, OSError):  # a test's
+        return False
 
 
 def _keras_setting() -> str | None:

@@ -44,10 +44,11 @@ def describe_environment(backend: str) -> dict:
 
 def describe_model(path: str) -> dict:
     """What a model file holds, and how it was trained where that lies beside it."""
-    from npr_keras.predict.open import needs_keras, open_predictor
+    from npr_keras.predict.open import needs_keras
+    from npr_keras_cli.backend import open_quietly
 
-    if os.path.exists(path) and not needs_keras(path):
-        return _describe_exported(open_predictor(path))
+    if not os.path.exists(path) or not needs_keras(path):
+        return _describe_exported(open_quietly(path))
     from npr_keras.errors import RunError
     from npr_keras.models import load_detector
     from npr_keras.training.run_folder import RunFolder

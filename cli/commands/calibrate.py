@@ -7,7 +7,7 @@ import json
 import click
 
 from npr_keras.config import PROTOCOLS
-from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
+from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, open_quietly
 from npr_keras_cli.options import pipeline_option, share, unreadable_option
 
 
@@ -62,13 +62,13 @@ def command(
             raise click.UsageError("A reliability diagram needs --data: real and generated images.")
         check_figure(figure)
     import_tensorflow_quietly()
-    from npr_keras.predict import open_predictor
-    from npr_keras.predict.calibration import calibrate, require_storable, store
+    from npr_keras.predict.calibration import calibrate, store
+    from npr_keras.predict.open import require_keras_file
 
     if not dry_run:
-        require_storable(model)
+        require_keras_file(model, "nothing is stored in those")
 
-    predictor = open_predictor(model)
+    predictor = open_quietly(model)
     chosen = PROTOCOLS[protocol]
     labels, logits = scored_images(predictor, data, reals, chosen, pipeline, max_unreadable)
     found = calibrate(labels, logits, fpr, predictor.calibration, chosen.name)

@@ -9,7 +9,7 @@ import click
 
 from npr_keras.config import PROTOCOLS
 from npr_keras.errors import ConfigError
-from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
+from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, open_quietly
 from npr_keras_cli.options import pipeline_option, unreadable_option
 
 
@@ -20,7 +20,8 @@ from npr_keras_cli.options import pipeline_option, unreadable_option
     required=True,
     multiple=True,
     type=click.Path(),
-    help="A .keras file, or a run's folder. Several times: compared side by side.",
+    help="A run's folder, a .keras file, or what npr-keras export wrote. Several times: "
+    "compared side by side.",
 )
 @click.option(
     "--suite",
@@ -119,11 +120,8 @@ def command(
     import_tensorflow_quietly()
     from npr_keras.cache import cache_folder
     from npr_keras.evaluation.kept import Keeper
-    from npr_keras.predict import open_predictor
 
-    predictors = {
-        model: open_predictor(model) for model in models
-    }  # before minutes of anything else
+    predictors = {model: open_quietly(model) for model in models}  # before minutes of anything else
     if suite:
         sets, left_out = sets_of_suite(suite, data_root, allow_missing, pool)
     calibration = calibration_set(calibrate_on, sets) if calibrate_on else None

@@ -53,11 +53,13 @@ def command(images, model, out, compare, grid, forms, arrays, protocol, backend)
     npr-keras explain picture.png --model saved_models/npr --out figures
     npr-keras explain --compare real.png generated.png --model saved_models/npr --out figures
     """
+    from npr_keras.predict.open import require_keras_file
     from npr_keras_cli.explanation_view import explain_all, explain_pair, require_drawing
 
     if compare and len(images) != 2:
         raise click.UsageError("--compare takes two images: a real one and a generated one.")
     require_drawing(out)
+    require_keras_file(model, "the layers that explain looks into are folded away there")
     import_tensorflow_quietly()
     from npr_keras.predict import KerasPredictor
 

@@ -7,7 +7,7 @@ import json
 import click
 
 from npr_keras.export.formats import FORMATS, QUANTIZE
-from npr_keras_cli.backend import import_tensorflow_quietly, select_backend
+from npr_keras_cli.backend import import_tensorflow_quietly, native_stderr_kept, select_backend
 
 
 @click.command("export")
@@ -16,17 +16,17 @@ from npr_keras_cli.backend import import_tensorflow_quietly, select_backend
     "--format",
     "formats",
     multiple=True,
-    default=("savedmodel",),
+    default=["savedmodel"],
     show_default=True,
     type=click.Choice([*FORMATS, "all"]),
-    help="May be given several times.",
+    help="May be given several times; all: each that --quantize is known for.",
 )
 @click.option(
     "--quantize",
     default="float32",
     show_default=True,
     type=click.Choice(QUANTIZE),
-    help="What the arithmetic is reduced to: tflite float16, int8; openvino bf16.",
+    help="What the arithmetic is reduced to: int8; tflite also float16, openvino bf16.",
 )
 @click.option(
     "--out", type=click.Path(file_okay=False), help="Where to.  [default: the model's folder]"
@@ -39,7 +39,8 @@ from npr_keras_cli.backend import import_tensorflow_quietly, select_backend
 @click.option(
     "--data",
     type=click.Path(),
-    help="Labelled images to judge the result on, and for int8's ranges.",
+    help="Labelled images to judge the result on, and for int8's ranges.  [default for int8: "
+    "the simulated suite]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(model, formats, quantize, out, version, data, as_json):
@@ -52,30 +53,42 @@ def command(model, formats, quantize, out, version, data, as_json):
     \b
     npr-keras export saved_models/npr
     npr-keras export saved_models/npr --format onnx --format openvino
-    npr-keras export saved_models/npr --format tflite --quantize int8 --data DIR
+    npr-keras export saved_models/npr --format all --quantize int8 --data DIR
     """
+    from npr_keras.predict.open import require_keras_file
+    from npr_keras.report.write import without_nan
     from npr_keras_cli.console import say
     from npr_keras_cli.export_view import show_exports
+    from npr_keras_cli.simulation_view import made_simulated
     from npr_keras_cli.suites_view import judged_sets
 
-    records = judged_sets(data, pool=True)[0].records if data else ()
+    if version and "savedmodel" not in formats and "all" not in formats:
+        raise click.UsageError("--version is the SavedModel's; the other formats are single files.")
+    require_keras_file(model, "exporting starts from the detector itself")
     select_backend("tensorflow")
+    if "all" in formats:
+        formats = [name for name, one in FORMATS.items() if quantize in one.quantize]
+    records = judged_sets(data, pool=True)[0].records if data else ()
+    if quantize == "int8" and not data:
+        say("int8 takes its ranges from, and is judged on, simulated pictures; yours: --data DIR")
+        records = judged_sets(made_simulated("suite")[0], pool=True)[0].records
     import_tensorflow_quietly()
     from npr_keras.export.export import export_detector
 
-    wanted = list(FORMATS) if "all" in formats else list(dict.fromkeys(formats))
-    made = export_detector(
-        model,
-        wanted,
-        quantize,
-        out,
-        version,
-        records,
-        lambda name: say(f"{name}: writing, running"),
-    )
+    with native_stderr_kept():
+        made = export_detector(
+            model,
+            list(dict.fromkeys(formats)),
+            quantize,
+            out,
+            version,
+            records,
+            say,
+        )
     if as_json:
         import dataclasses
 
-        click.echo(json.dumps([dataclasses.asdict(one) for one in made], indent=2))
+        described = [without_nan(dataclasses.asdict(one)) for one in made]
+        click.echo(json.dumps(described, indent=2))
     else:
         show_exports(made)

@@ -7,12 +7,17 @@ import sys
 import click
 
 from npr_keras.config import PROTOCOLS
-from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
+from npr_keras_cli.backend import backend_option, open_quietly
 
 
 @click.command("predict")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(allow_dash=True))
-@click.option("--model", required=True, type=click.Path(), help="A .keras file, or a run's folder.")
+@click.option(
+    "--model",
+    required=True,
+    type=click.Path(),
+    help="A run's folder, a .keras file, or what npr-keras export wrote.",
+)
 @click.option(
     "--protocol",
     default="native",
@@ -36,14 +41,11 @@ def command(paths, model, protocol, form, backend):
     npr-keras predict DIR --model saved_models/npr --json
     find DIR -name '*.png' | npr-keras predict - --model saved_models/npr --csv
     """
-    from npr_keras.predict.open import needs_keras, open_predictor
     from npr_keras.predict.score_files import score_files
     from npr_keras_cli.predictions_view import show_predictions
     from npr_keras_cli.standard_input import given_paths
 
-    if needs_keras(model):
-        import_tensorflow_quietly()
-    predictor = open_predictor(model)
+    predictor = open_quietly(model)
     with given_paths(paths) as (files, names):
         predictions = score_files(predictor, files, PROTOCOLS[protocol])
         unreadable = show_predictions(predictions, predictor, protocol, form, names)

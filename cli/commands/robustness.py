@@ -5,14 +5,19 @@ from __future__ import annotations
 import click
 
 from npr_keras.config import PROTOCOLS
-from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
+from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, open_quietly
 from npr_keras_cli.options import conditions, unreadable_option
 
 FEWEST = 20  # of either label: from fewer, three quarters cannot be told from half
 
 
 @click.command("robustness")
-@click.option("--model", required=True, type=click.Path(), help="A .keras file, or a run's folder.")
+@click.option(
+    "--model",
+    required=True,
+    type=click.Path(),
+    help="A run's folder, a .keras file, or what npr-keras export wrote.",
+)
 @click.option(
     "--data",
     required=True,
@@ -80,13 +85,13 @@ def command(
     from npr_keras.cache import cache_folder
     from npr_keras.data.unreadable import Unreadable
     from npr_keras.evaluation.kept import Keeper
-    from npr_keras.predict import open_predictor
-    from npr_keras.predict.calibration import require_storable, store
+    from npr_keras.predict.calibration import store
+    from npr_keras.predict.open import require_keras_file
 
     if stored:
-        require_storable(model)
+        require_keras_file(model, "nothing is stored in those")
 
-    predictor = open_predictor(model)
+    predictor = open_quietly(model)
     keeper = Keeper(cache_folder() / "scores")
     unreadable = Unreadable(len(images.records), max_unreadable)
     found = measured(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -10,13 +11,22 @@ from pathlib import Path
 
 import keras
 
+from npr_keras.atomic import replacing
+from npr_keras.config import Preprocessing
 from npr_keras.data.decode import load
 from npr_keras.data.records import Record
-from npr_keras.errors import ConfigError, ExportError
+from npr_keras.errors import ConfigError, ExportError, UnreadableImageError
 from npr_keras.export.fold import fold, is_foldable
-from npr_keras.export.formats import FORMATS
-from npr_keras.export.verify import Verified, verify
-from npr_keras.models.files import MODEL_FILE, file_digest, load_detector, model_file
+from npr_keras.export.formats import FORMATS, require_packages
+from npr_keras.export.publish import (
+    apart,
+    publish_file,
+    publish_version,
+    require_free,
+    size_of,
+)
+from npr_keras.export.verify import Verified, logits_of, verify
+from npr_keras.models.files import file_digest, load_detector, model_file
 from npr_keras.predict import open_predictor
 from npr_keras.predict.facts import Facts
 from npr_keras.predict.keras_file import KerasPredictor
@@ -62,10 +72,12 @@ def export_detector(
         formats: Names in `FORMATS`.
         quantize: What the arithmetic is reduced to, one that every one of these formats has.
         out: The folder; by default the one that the model is in. A SavedModel becomes a version's
-            folder in it, which is TensorFlow Serving's layout; the others become `model.<ending>`.
+            folder in it, which is TensorFlow Serving's layout; the others are called as the model
+            is, `<name>.<ending>`, or `<name>.<quantize>.<ending>`.
         version: Of the SavedModel; by default the one after the newest that is there.
-        records: Labelled images: for int8 to take its ranges from, and to judge artefacts on.
-        progress: Called with what is being made.
+        records: Labelled images to judge artefacts on. For int8 some of them are set apart, and
+            its ranges taken from these.
+        progress: Called with what is going on, a line.
 
     Returns:
         One entry a format, in order.
@@ -73,10 +85,55 @@ def export_detector(
     Raises:
         ConfigError: If there is no such format, or it cannot be reduced like that.
         ExportError: If Keras does not run on TensorFlow, a version is there already, or an artefact
-            does not give the detector's scores. Nothing is left behind then.
+            does not give the detector's scores. Nothing of that one is left behind then; those
+            before it stay.
         CheckpointError: If the model cannot be read.
         MissingPackageError: If a format's packages are not installed.
     """
+    _require_known(formats, quantize)
+    require_packages(formats)
+    file = Path(model_file(model))
+    folder = Path(out) if out else file.parent
+    if "savedmodel" in formats and version is not None:
+        require_free(folder, version)
+    detector = load_detector(file)
+    folder.mkdir(parents=True, exist_ok=True)
+    reference, folded = KerasPredictor(detector), fold(detector, exact=quantize != "float32")
+    pictures = []
+    if quantize == "int8":
+        pictures, records = _set_apart(records, detector.preprocessing)
+    expected = logits_of(reference, records, detector.preprocessing) if records else None
+    made = []
+    for name in formats:
+        if progress:
+            progress(f"{name}: writing, running")
+        facts = Facts(
+            name=folder.resolve().name,
+            format=name,
+            quantize=quantize,
+            preprocessing=detector.preprocessing,
+            calibration=detector.config.calibration,
+            robustness=detector.config.robustness,
+            source=file_digest(file),
+            versions=versions(),
+        )
+        with apart(folder) as temporary:
+            path = temporary / _file_name(file.stem, name, quantize)
+            _write(name, detector, folded, path, facts, pictures, file.parent)
+            verified = verify(open_predictor(path), reference, quantize, records, expected)
+            if name == "savedmodel":
+                target = publish_version(path, folder, version)
+            else:
+                target = publish_file(path, folder)
+                _lay_beside(file.parent, folder)
+        one = Exportation(
+            name, quantize, str(target), size_of(target), is_foldable(detector), verified
+        )
+        made.append(one)
+    return made
+
+
+def _require_known(formats: Sequence[str], quantize: str) -> None:
     for name in formats:
         if name not in FORMATS:
             raise ConfigError(f"Unknown format. Known: {', '.join(FORMATS)}. Received: {name!r}")
@@ -88,65 +145,33 @@ def export_detector(
             "Exporting runs on TensorFlow, whatever a model was trained on: start Python with "
             f"KERAS_BACKEND=tensorflow. Received: {keras.backend.backend()}"
         )
-    file = Path(model_file(model))
-    detector = load_detector(file)
-    folder = Path(out) if out else file.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    reference, folded = KerasPredictor(detector), fold(detector, exact=quantize != "float32")
-    made = []
-    for name in formats:
-        if progress:
-            progress(name)
-        facts = Facts(
-            folder.resolve().name,
-            name,
-            quantize,
-            detector.preprocessing,
-            detector.config.calibration,
-            detector.config.robustness,
-            file_digest(file),
-            versions(),
-        )
-        target = _target(folder, name, version)
-        with _apart(folder) as temporary:
-            path = temporary / target.name
-            _write(name, detector, folded, path, facts, records, file.parent)
-            verified = verify(open_predictor(path), reference, quantize, records)
-            size = _publish(path, target)
-        made.append(
-            Exportation(name, quantize, os.fspath(target), size, is_foldable(detector), verified)
-        )
-    return made
 
 
-def _target(folder: Path, name: str, version: int | None) -> Path:
-    if name != "savedmodel":
-        return folder / (Path(MODEL_FILE).stem + FORMATS[name].ending)
-    there = [int(p.name) for p in folder.iterdir() if p.name.isdigit()]
-    version = version if version is not None else max(there, default=0) + 1
-    if version in there:
-        raise ExportError(
-            f"Version {version} is in {folder} already, and may be served. Give another --version."
-        )
-    return folder / str(version)
+def _file_name(stem: str, name: str, quantize: str) -> str:
+    if name == "savedmodel":
+        return "1"  # until its version is known
+    return stem + ("" if quantize == "float32" else f".{quantize}") + FORMATS[name].ending
 
 
-class _apart:
-    """A hidden folder for what is not checked yet; gone at the end, however it ends."""
-
-    def __init__(self, folder: Path):
-        self.path = folder / ".exporting"
-
-    def __enter__(self) -> Path:
-        shutil.rmtree(self.path, ignore_errors=True)  # of a process that was killed
-        self.path.mkdir()
-        return self.path
-
-    def __exit__(self, *error):
-        shutil.rmtree(self.path, ignore_errors=True)
+def _set_apart(records: Sequence[Record], protocol: Preprocessing):
+    """Some pictures for int8's ranges, and the records of all others."""
+    step = max(2, len(records) // _RANGES)
+    pictures = []
+    for record in records[::step]:
+        with contextlib.suppress(UnreadableImageError):
+            pictures.append(load(record.path, protocol)[None])
+    return pictures, [record for i, record in enumerate(records) if i % step]
 
 
-def _write(name, detector, folded, path, facts, records, beside) -> None:
+def _lay_beside(origin: Path, folder: Path) -> None:
+    """The model card and the config into a folder of its own, for files that cannot hold them."""
+    for name in _BESIDE:
+        if (origin / name).exists() and not (folder / name).exists():
+            with replacing(folder / name) as temporary:
+                shutil.copyfile(origin / name, temporary)
+
+
+def _write(name, detector, folded, path, facts, pictures, beside) -> None:
     from npr_keras.export import convert
 
     if name == "savedmodel":
@@ -154,28 +179,10 @@ def _write(name, detector, folded, path, facts, records, beside) -> None:
 
         extra = [beside / file for file in _BESIDE if (beside / file).exists()]
         write_savedmodel(detector, folded, path, facts, extra)
-    elif name == "onnx":
-        convert.write_onnx(folded, path, facts)
-    elif name == "openvino":
-        convert.write_openvino(folded, path, facts)
     else:
-        pictures = []
-        if facts.quantize == "int8":
-            some = records[:: max(1, len(records) // _RANGES)][:_RANGES]
-            pictures = [load(record.path, facts.preprocessing)[None] for record in some]
-        convert.write_tflite(folded, path, facts, pictures)
-
-
-def _publish(path: Path, target: Path) -> int:
-    """Gives an artefact its name: what was there is replaced, a version never is."""
-    if path.is_dir():
-        os.rename(path, target)
-        return sum(p.stat().st_size for p in target.rglob("*") if p.is_file())
-    size = 0
-    # The weights first: an .xml never stands there without its .bin.
-    for part in sorted(path.parent.glob(f"{path.stem}.*"), key=lambda p: p == path):
-        size += part.stat().st_size
-        with open(part, "r+b") as file:
-            os.fsync(file.fileno())
-        os.replace(part, target.with_name(part.name))
-    return size
+        writers = {
+            "tflite": convert.write_tflite,
+            "onnx": convert.write_onnx,
+            "openvino": convert.write_openvino,
+        }
+        writers[name](folded, path, facts, pictures)

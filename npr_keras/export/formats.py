@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from npr_keras.errors import MissingPackageError
 
 
 @dataclass(frozen=True)
@@ -14,21 +18,37 @@ class Format:
         ending: Of its file; "" for a folder.
         quantize: What its arithmetic can be reduced to; the first one is the default.
         extra: The extra that exporting and running it takes, or "".
+        packages: The names that are imported for it.
     """
 
     name: str
     ending: str
     quantize: tuple[str, ...]
     extra: str = ""
+    packages: tuple[str, ...] = ()
 
 
+_ONNX = ("onnx", "onnxruntime", "tf2onnx")
 FORMATS = {
     f.name: f
     for f in (
-        Format("savedmodel", "", ("float32",)),
-        Format("tflite", ".tflite", ("float32", "float16", "int8"), "litert"),
-        Format("onnx", ".onnx", ("float32",), "onnx"),
-        Format("openvino", ".xml", ("float32", "bf16"), "openvino"),
+        Format("savedmodel", "", ("float32",), packages=("tensorflow_serving",)),
+        Format("tflite", ".tflite", ("float32", "float16", "int8"), "litert", ("ai_edge_litert",)),
+        Format("onnx", ".onnx", ("float32", "int8"), "onnx", _ONNX),
+        Format("openvino", ".xml", ("float32", "bf16", "int8"), "openvino", ("openvino", *_ONNX)),
     )
 }
 QUANTIZE = tuple(dict.fromkeys(q for f in FORMATS.values() for q in f.quantize))
+
+
+def require_packages(formats: Sequence[str]) -> None:
+    """Raises MissingPackageError unless all that these formats need is installed."""
+    for name in formats:
+        missing = [p for p in FORMATS[name].packages if importlib.util.find_spec(p) is None]
+        if missing:
+            extra = FORMATS[name].extra
+            line = f'"npr-keras[{extra}]"' if extra else "tensorflow-serving-api"
+            raise MissingPackageError(
+                f"Exporting to {name} needs packages that are not installed "
+                f"({', '.join(missing)}): pip install {line}"
+            )

@@ -16,12 +16,12 @@ from npr_keras.errors import ExportError
 from npr_keras.export.freeze import freeze
 from npr_keras.findings import Calibration
 from npr_keras.models.detector import Detector
-from npr_keras.predict.facts import Facts
+from npr_keras.predict.facts import LABELS, Facts
 from npr_keras.predict.savedmodel import FACTS
+from npr_keras.predict.score_files import MAX_PIXELS
 
 EXTRA = "assets.extra"  # what TF Serving leaves alone but for the warm-up requests
 WARM_UP = "tf_serving_warmup_requests"
-LABELS = ("real", "generated")
 FEATURE = "image/encoded"  # of a tf.Example, as TensorFlow's own image sets call it
 
 
@@ -61,15 +61,15 @@ class ServedDetector(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="pixels")])
     def pixels_float32(self, pixels):
-        """The same, values from 0 to 255 as floats."""
-        return self._answer(self.score(pixels)[1])
+        """The same, values from 0 to 255 as floats; what is none of these spoils its own row."""
+        finite = tf.reduce_all(tf.math.is_finite(pixels), axis=[1, 2, 3])
+        logits = self.score(pixels)[1]
+        return self._answer(tf.where(finite, logits, np.float32(np.nan)))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
     def classify(self, inputs):
         """Serialised tf.Examples with the feature `image/encoded`."""
-        feature = tf.io.FixedLenFeature([], tf.string, default_value="")
-        images = tf.io.parse_example(inputs, {FEATURE: feature})[FEATURE]
-        generated = self._probability(self._score_encoded(images))
+        generated = self._probability(self._score_encoded(inputs, _image_of_example))
         scores = tf.stack([1 - generated, generated], axis=1)
         classes = tf.tile(tf.constant([LABELS]), [tf.shape(inputs)[0], 1])
         return {"classes": classes, "scores": scores}
@@ -83,8 +83,8 @@ class ServedDetector(tf.Module):
             "logit": logits,
         }
 
-    def _score_encoded(self, images):
-        """Logits, (B,); NaN for what cannot be decoded.
+    def _score_encoded(self, images, unwrap=tf.identity):
+        """Logits, (B,); NaN for what cannot be decoded, or unwrapped before that.
 
         A failing operation fails its whole graph, except in a data set that ignores errors: the
         images go through one, each with its place, and come back without those that failed.
@@ -93,7 +93,10 @@ class ServedDetector(tf.Module):
         size = self.protocol.fixed_size
 
         def load(index, data):
-            pixels = graph.preprocess(graph.decode(data, cmyk=True), self.protocol)
+            pixels = graph.preprocess(graph.decode(unwrap(data), cmyk=True), self.protocol)
+            fits = tf.size(pixels, tf.int64) <= 3 * MAX_PIXELS
+            with tf.control_dependencies([tf.debugging.Assert(fits, ["too large"])]):
+                pixels = tf.identity(pixels)
             if size:
                 return index, pixels
             logit = self.score(tf.cast(pixels, tf.float32)[None])[1][0]
@@ -142,6 +145,11 @@ class ServedDetector(tf.Module):
             "classify": self.classify,
             "activation": self.activation,
         }
+
+
+def _image_of_example(data):
+    feature = tf.io.FixedLenFeature([], tf.string)
+    return tf.io.parse_single_example(data, {FEATURE: feature})[FEATURE]
 
 
 def write_savedmodel(

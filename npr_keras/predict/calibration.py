@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npr_keras.errors import CheckpointError
 from npr_keras.evaluation.calibrate import (
     CONFIDENCE,
     Bin,
@@ -20,7 +19,6 @@ from npr_keras.evaluation.calibrate import (
     threshold_at_rate,
 )
 from npr_keras.findings import UNCALIBRATED, Calibration
-from npr_keras.predict.open import needs_keras
 
 
 @dataclass(frozen=True)
@@ -97,15 +95,6 @@ def calibrate(
     calibration = dataclasses.replace(calibration, protocol=protocol)
     needed = images_needed(rate) if rate is not None else None
     return Calibrated(calibration, before, after, found, needed)
-
-
-def require_storable(model: str | os.PathLike) -> None:
-    """Raises CheckpointError unless settings can be stored with a model: before the work begins."""
-    if not needs_keras(model):
-        raise CheckpointError(
-            f"{os.fspath(model)} is an exported model, and nothing is stored in those. Give the .keras "
-            "file that it was made from, and export again."
-        )
 
 
 def store(model: str | os.PathLike, **fields) -> None:

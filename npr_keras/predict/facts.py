@@ -12,6 +12,7 @@ from npr_keras.errors import CheckpointError, ConfigError
 from npr_keras.findings import Calibration, Condition
 from npr_keras.settings import Config
 
+LABELS = ("real", "generated")
 KEY = "npr_keras"  # what these facts are called inside a file
 
 
@@ -28,6 +29,7 @@ class Facts(Config):
         robustness: How its detector did, as far as that was measured.
         source: SHA-256 of the `.keras` file that it was made from.
         versions: Of the packages that made it.
+        labels: What a logit at or below the threshold stands for, and one above it.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Facts(Config):
     robustness: tuple[Condition, ...]
     source: str
     versions: dict
+    labels: tuple[str, str] = LABELS
 
     @classmethod
     def from_dict(cls, values):
@@ -45,6 +48,7 @@ class Facts(Config):
         values["preprocessing"] = Preprocessing.from_dict(values["preprocessing"])
         values["calibration"] = Calibration.from_dict(values["calibration"])
         values["robustness"] = tuple(map(Condition.from_dict, values["robustness"]))
+        values["labels"] = tuple(values.get("labels", LABELS))
         return super().from_dict(values)
 
     def to_json(self) -> str:
@@ -70,6 +74,12 @@ def read_facts(text: str | None, path: str | os.PathLike) -> Facts:
         ) from error
 
 
+def first_line(error: Exception) -> str:
+    """What an error says, on one line."""
+    said = str(error).strip().splitlines()
+    return said[0] if said else type(error).__name__
+
+
 class Exported:
     """What predictors for exported models share.
 
@@ -78,17 +88,20 @@ class Exported:
         facts: What it says of itself.
 
     Attributes:
-        identity: SHA-256 of the file that holds the weights.
+        identity: SHA-256 of the files that it is made of.
     """
 
     def __init__(self, path: str | os.PathLike, facts: Facts):
         self.path = os.fspath(path)
         self.facts = facts
-        with open(self._weights(), "rb") as file:
-            self.identity = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        for part in self._parts():
+            with open(part, "rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        self.identity = digest.hexdigest()
 
-    def _weights(self) -> str:
-        return self.path
+    def _parts(self) -> list[str]:
+        return [self.path]
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -57,3 +57,22 @@ def needs_keras(model: str | os.PathLike) -> bool:
 
         return version_folder(model) is None
     return os.path.splitext(os.fspath(model))[1].lower() not in _ENDINGS[1:]
+
+
+def needs_tensorflow(model: str | os.PathLike) -> bool:
+    """Whether TensorFlow may run a model: Keras on it, or a SavedModel."""
+    return os.path.splitext(os.fspath(model))[1].lower() not in _ENDINGS[1:]
+
+
+def require_keras_file(model: str | os.PathLike, why: str) -> None:
+    """Raises CheckpointError for an exported model: before the work begins, not after it.
+
+    Args:
+        model: See `open_predictor`.
+        why: What cannot be done with it, a clause.
+    """
+    if os.path.exists(model) and not needs_keras(model):
+        raise CheckpointError(
+            f"{os.fspath(model)} is an exported model, and {why}. Give the .keras file that it was made "
+            "from."
+        )

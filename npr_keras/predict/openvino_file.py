@@ -37,8 +37,8 @@ class OpenVINOPredictor(Exported):
         self._model = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
         super().__init__(path, facts)
 
-    def _weights(self) -> str:
-        return os.path.splitext(self.path)[0] + ".bin"
+    def _parts(self) -> list[str]:
+        return [self.path, os.path.splitext(self.path)[0] + ".bin"]
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Scores images of one size: uint8 (B, H, W, 3) to float32 logits, (B,)."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from npr_keras.errors import CheckpointError, MissingPackageError
-from npr_keras.predict.facts import Exported, read_facts
+from npr_keras.predict.facts import Exported, first_line, read_facts
 
 FACTS = os.path.join("assets.extra", "npr_keras.json")  # inside a version's folder
 
@@ -35,16 +35,28 @@ class SavedModelPredictor(Exported):
             text = None
         facts = read_facts(text, folder)
         self._tf = tf
-        self._loaded = tf.saved_model.load(os.fspath(folder))  # its functions live as long as it
-        self._score = self._loaded.signatures["pixels"]
+        try:
+            self._loaded = tf.saved_model.load(
+                os.fspath(folder)
+            )  # its functions live as long as it
+            self._score = self._loaded.signatures["pixels"]
+        # TensorFlow raises whatever its parsers meet.
+        except Exception as error:
+            raise CheckpointError(f"Cannot read the model {folder}: {first_line(error)}") from error
         super().__init__(folder, facts)
 
-    def _weights(self) -> str:
-        return os.path.join(self.path, "saved_model.pb")
+    def _parts(self) -> list[str]:
+        return [os.path.join(self.path, "saved_model.pb")]
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Scores images of one size: uint8 (B, H, W, 3) to float32 logits, (B,)."""
         return self._score(pixels=self._tf.constant(images))["logit"].numpy()
+
+    def predict_encoded(self, images: list[bytes]) -> np.ndarray:
+        """Scores encoded images of any size, as a server does: float32 logits, NaN for bad ones."""
+        return self._loaded.signatures["serving_default"](self._tf.constant(images))[
+            "logit"
+        ].numpy()
 
 
 def version_folder(path: str | os.PathLike) -> Path | None:
@@ -54,5 +66,5 @@ def version_folder(path: str | os.PathLike) -> Path | None:
         return path
     if not path.is_dir():
         return None
-    versions = [p for p in path.iterdir() if p.name.isdigit() and (p / "saved_model.pb").exists()]
+    versions = [p for p in path.iterdir() if p.name.isdecimal() and (p / "saved_model.pb").exists()]
     return max(versions, key=lambda p: int(p.name), default=None)

@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from npr_keras.errors import CheckpointError, MissingPackageError
-from npr_keras.predict.facts import KEY, Exported, read_facts
+from npr_keras.predict.facts import KEY, Exported, first_line, read_facts
 
 
 class TFLitePredictor(Exported):
@@ -25,7 +25,10 @@ class TFLitePredictor(Exported):
                 'TFLite files need pip install "npr-keras[litert]"'
             ) from error
         super().__init__(path, read_facts(_metadata(path), path))
-        self._interpreter = Interpreter(os.fspath(path), num_threads=os.cpu_count())
+        try:
+            self._interpreter = Interpreter(os.fspath(path), num_threads=os.cpu_count())
+        except ValueError as error:
+            raise _broken(path, error) from error
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
         self._shape: tuple[int, ...] = ()
@@ -52,8 +55,16 @@ def _metadata(path) -> str | None:
         raise CheckpointError(f"No model at {os.fspath(path)}: {error.strerror}") from error
     if data[4:8] != b"TFL3":
         raise CheckpointError(f"Cannot read the model {os.fspath(path)}: it is no TFLite file.")
-    model = schema.ModelT.InitFromPackedBuf(data, 0)
-    for entry in model.metadata or ():
-        if entry.name == KEY.encode():
-            return bytes(model.buffers[entry.buffer].data).decode("utf-8")
+    try:
+        model = schema.ModelT.InitFromPackedBuf(data, 0)
+        for entry in model.metadata or ():
+            if entry.name == KEY.encode():
+                return bytes(model.buffers[entry.buffer].data).decode("utf-8")
+    # flatbuffers reads wherever a broken offset points to.
+    except Exception as error:
+        raise _broken(path, error) from error
     return None
+
+
+def _broken(path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"Cannot read the model {os.fspath(path)}: {first_line(error)}")
