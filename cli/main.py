@@ -22,6 +22,8 @@ COMMANDS = {
     "calibrate": "calibrate",
     "robustness": "robustness",
     "export": "export",
+    "serve": "serve",
+    "query": "query",
     "convert": "convert",
     "info": "info",
     "bench": "bench",

@@ -10,6 +10,7 @@
     ├── DownloadError             something cannot be had from the network, or is not safe to unpack
     ├── UnreadableImageError      one image could not be decoded
     ├── CheckpointError           a model file is missing, broken, or does not fit the network
+    ├── ServingError              a server refuses a request, or cannot be reached; has a `code`
     ├── ExportError               an exported model is not what it should be, or cannot be made
     ├── CalibrationError          the images at hand do not allow what was to be found from them
     ├── RunError                  the folder of a training or simulation does not allow what was asked
@@ -59,6 +60,19 @@ class UnreadableImageError(NPRKerasError):
 
 class CheckpointError(NPRKerasError):
     """A model file is missing, broken, or does not fit the network."""
+
+
+class ServingError(NPRKerasError):
+    """A server refuses a request, or cannot be reached.
+
+    Args:
+        code: The status as gRPC names it, such as "NOT_FOUND", see `npr_keras.serving.codes`.
+        message: What was wrong.
+    """
+
+    def __init__(self, code: str, message: str):
+        super().__init__(message)
+        self.code = code
 
 
 class ExportError(NPRKerasError):

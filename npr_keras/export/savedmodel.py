@@ -31,9 +31,10 @@ class ServedDetector(tf.Module):
     Args:
         detector: Where protocol and calibration come from.
         folded: See `npr_keras.export.fold.fold`; in the TensorFlow backend.
+        facts: What it says of itself.
     """
 
-    def __init__(self, detector: Detector, folded: keras.Model):
+    def __init__(self, detector: Detector, folded: keras.Model, facts: Facts):
         super().__init__()
         pool, dense = folded.get_layer("pool"), folded.get_layer("fc1")
         self._frozen = freeze(keras.Model(folded.input, [pool.input, folded.output]))
@@ -42,6 +43,7 @@ class ServedDetector(tf.Module):
         )
         self._kernel, self._bias = kernel[:, 0], bias
         self.protocol = detector.preprocessing
+        self._facts = facts.to_json()
         self.calibration = detector.config.calibration
 
     def score(self, pixels):
@@ -73,6 +75,16 @@ class ServedDetector(tf.Module):
         scores = tf.stack([1 - generated, generated], axis=1)
         classes = tf.tile(tf.constant([LABELS]), [tf.shape(inputs)[0], 1])
         return {"classes": classes, "scores": scores}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+    def regress(self, inputs):
+        """The same examples to their probability of being generated."""
+        return {"outputs": self._probability(self._score_encoded(inputs, _image_of_example))}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="about")])
+    def facts(self, about):
+        """What a client has to know to prepare images itself; as JSON, once for each row."""
+        return {"facts": tf.fill(tf.shape(about), self._facts)}
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="pixels")])
     def activation(self, pixels):
@@ -143,7 +155,9 @@ class ServedDetector(tf.Module):
             "pixels": self.pixels,
             "pixels_float32": self.pixels_float32,
             "classify": self.classify,
+            "regress": self.regress,
             "activation": self.activation,
+            "facts": self.facts,
         }
 
 
@@ -167,7 +181,7 @@ def write_savedmodel(
         facts: What it says of itself.
         extra: Files to be laid beside, such as the model card.
     """
-    served = ServedDetector(detector, folded)
+    served = ServedDetector(detector, folded, facts)
     tf.saved_model.save(served, os.fspath(folder), signatures=served.signatures)
     beside = Path(folder, EXTRA)
     beside.mkdir(exist_ok=True)

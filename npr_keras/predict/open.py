@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from npr_keras.errors import CheckpointError
+from npr_keras.serving.address import is_address
 
 _ENDINGS = (".keras", ".onnx", ".xml", ".tflite")
 
@@ -14,12 +15,17 @@ def open_predictor(model: str | os.PathLike):
 
     Args:
         model: A `.keras` file or the folder of a run; what `npr-keras export` wrote: `.onnx`,
-            OpenVINO's `.xml`, `.tflite`, or the folder of a SavedModel, of a version or above it.
+            OpenVINO's `.xml`, `.tflite`, or the folder of a SavedModel, of a version or above it;
+            or the address of a model on a server, such as `grpc://127.0.0.1:8500/npr`.
 
     Raises:
         CheckpointError: If there is no model there, or it cannot be read.
         MissingPackageError: If what runs it is not installed.
     """
+    if is_address(model):
+        from npr_keras.predict.served import ServedPredictor
+
+        return ServedPredictor(str(model))
     path = os.fspath(model)
     ending = os.path.splitext(path)[1].lower()
     if not os.path.exists(path):
@@ -50,6 +56,8 @@ def open_predictor(model: str | os.PathLike):
 
 def needs_keras(model: str | os.PathLike) -> bool:
     """Whether a model is one that Keras has to run."""
+    if is_address(model):
+        return False
     if os.path.isdir(model):
         if os.path.exists(os.path.join(model, "model.keras")):
             return True  # a run's folder, whatever was exported into it
@@ -61,6 +69,8 @@ def needs_keras(model: str | os.PathLike) -> bool:
 
 def needs_tensorflow(model: str | os.PathLike) -> bool:
     """Whether TensorFlow may run a model: Keras on it, or a SavedModel."""
+    if is_address(model):
+        return False
     return os.path.splitext(os.fspath(model))[1].lower() not in _ENDINGS[1:]
 
 
@@ -71,7 +81,7 @@ def require_keras_file(model: str | os.PathLike, why: str) -> None:
         model: See `open_predictor`.
         why: What cannot be done with it, a clause.
     """
-    if os.path.exists(model) and not needs_keras(model):
+    if is_address(model) or (os.path.exists(model) and not needs_keras(model)):
         raise CheckpointError(
             f"{os.fspath(model)} is an exported model, and {why}. Give the .keras file that it was made "
             "from."

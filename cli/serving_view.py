@@ -1,0 +1,185 @@
+"""The embedded server as its owner sees it: a banner, what happens to versions, an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import json
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from npr_keras.errors import ConfigError, MissingPackageError
+from npr_keras_cli.console import say
+
+_PACKAGES = ("starlette", "uvicorn", "prometheus_client", "grpc_health", "tensorflow_serving")
+
+
+def require_serving() -> None:
+    """Raises MissingPackageError unless all that the server needs is installed."""
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingPackageError(
+            f"Serving needs packages that are not installed ({', '.join(missing)}): "
+            'pip install "npr-keras[serve]"'
+        )
+
+
+def served_models(model, name, model_config_file) -> list:
+    """What the command line says is to be served."""
+    from npr_keras.serving.model_config import read_model_config
+    from npr_keras.serving.models import ModelSettings
+
+    if (model is None) == (model_config_file is None):
+        raise click.UsageError("What to serve: either MODEL or --model-config-file FILE.")
+    if model_config_file:
+        if name:
+            raise click.UsageError("--name goes with MODEL; a model config file has its own names.")
+        return read_model_config(model_config_file)
+    path = Path(model)
+    if not path.is_dir():
+        raise ConfigError(
+            f"{model} is no folder. Expected the folder that a model's versions are in; "
+            "`npr-keras export MODEL` writes one."
+        )
+    path = path.resolve()
+    versions = ()
+    if (path / "saved_model.pb").exists():
+        if not path.name.isdecimal():
+            raise ConfigError(
+                f"{model} is a SavedModel without a version. Serve the folder above one that is "
+                "called by a number: npr/1, say, and serve npr."
+            )
+        versions, path = (int(path.name),), path.parent
+    return [ModelSettings(name or path.name, str(path), versions=versions)]
+
+
+def run_server(models, settings: dict, access_log) -> None:
+    """Serves until a signal comes."""
+    from npr_keras.serving.server import Server, ServerSettings
+
+    with _access(access_log) as access:
+        server = Server(models, _settings(ServerSettings, settings), say, access)
+        asyncio.run(_run(server))
+
+
+async def _run(server) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _stop, server)
+    await server.run(lambda: _banner(server))
+    say("Stopped.")
+
+
+def _stop(server) -> None:
+    say("Stopping: nothing new is taken, what was begun is answered.")
+    server.stop()
+
+
+def _settings(kind, given: dict):
+    return kind(
+        host=given["host"],
+        rest_port=given["rest_port"],
+        grpc_port=given["grpc_port"],
+        max_batch=given["max_batch"],
+        batch_timeout=given["batch_timeout_ms"] / 1000,
+        max_queue=given["max_queue"],
+        max_request=given["max_request_mb"] << 20,
+        max_pixels=given["max_pixels"],
+        poll=given["poll_seconds"],
+    )
+
+
+def _banner(server) -> None:
+    host, name = server.settings.host, server.models[0].name
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    say(
+        "A stand-in for TensorFlow Serving, for laptops and tests. The real one serves\n"
+        "the same folder: npr-keras serve --print-tf-serving\n\n"
+        f"  REST  http://{shown}:{server.rest_port}/v1/models/{name}\n"
+        f"  gRPC  {shown}:{server.grpc_port}\n\n"
+        f"  npr-keras query IMAGE --url http://{shown}:{server.rest_port}/{name}\n"
+        f"  npr-keras query IMAGE --url grpc://{shown}:{server.grpc_port}/{name}\n\n"
+        "Ctrl-C ends it."
+    )
+
+
+@contextlib.contextmanager
+def _access(target):
+    """A function that writes a line for each request, or None."""
+    if not target:
+        yield None
+        return
+    with contextlib.ExitStack() as stack:
+        file = sys.stdout
+        if target != "-":
+            file = stack.enter_context(open(target, "a", encoding="utf-8"))
+
+        def write(entry: dict) -> None:
+            file.write(json.dumps(entry) + "\n")
+            file.flush()
+
+        yield write
+
+
+def tf_serving(models, settings: dict, model_config_file) -> str:
+    """The command that makes TensorFlow Serving serve the same in the same way."""
+    if model_config_file:
+        where = os.path.abspath(model_config_file)
+        mounts = ["-v", f"{where}:{where}:ro"]
+        for one in models:
+            mounts += ["-v", f"{os.path.abspath(one.path)}:{one.path}:ro"]
+        what = [
+            f"--model_config_file={where}",
+            f"--file_system_poll_wait_seconds={_poll(settings)}",
+        ]
+    else:
+        (one,) = models
+        mounts = ["-v", f"{one.path}:/models/{one.name}:ro"]
+        what = [
+            f"--model_name={one.name}",
+            f"--model_base_path=/models/{one.name}",
+            f"--file_system_poll_wait_seconds={_poll(settings)}",
+        ]
+    command = [
+        "docker", "run", "--rm",
+        *("-p", f"{settings['rest_port']}:8501", "-p", f"{settings['grpc_port']}:8500"),
+        *mounts,
+        *("-v", "$PWD/deploy/batching.config:/etc/npr/batching.config:ro"),
+        *("-v", "$PWD/deploy/monitoring.config:/etc/npr/monitoring.config:ro"),
+        *("--entrypoint", "tensorflow_model_server", "tensorflow/serving:latest"),
+        "--port=8500", "--rest_api_port=8501", *what,
+        "--enable_batching", "--batching_parameters_file=/etc/npr/batching.config",
+        "--monitoring_config_file=/etc/npr/monitoring.config",
+    ]  # fmt: skip
+    lines = []
+    for part in command:
+        text = f'"{part}"' if "$PWD" in part else shlex.quote(part)
+        if lines and (not text.startswith("-") or text in ("--rm",)) and len(lines[-1]) < 60:
+            lines[-1] += f" {text}"
+        else:
+            lines.append(text)
+    return (
+        " \\\n    ".join(lines)
+        + "\n\n# deploy/batching.config holds:\n"
+        + "".join(f"#   {line}\n" for line in batching_lines(settings))
+    )
+
+
+def batching_lines(settings: dict) -> list[str]:
+    """TF Serving's batching parameters for these settings."""
+    return [
+        f"max_batch_size {{ value: {settings['max_batch']} }}",
+        f"batch_timeout_micros {{ value: {round(1000 * settings['batch_timeout_ms'])} }}",
+        f"max_enqueued_batches {{ value: {settings['max_queue']} }}",
+        f"num_batch_threads {{ value: {os.cpu_count() or 1} }}",
+    ]
+
+
+def _poll(settings: dict) -> int:
+    return max(1, round(settings["poll_seconds"]))

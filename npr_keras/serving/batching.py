@@ -1,0 +1,184 @@
+"""Requests that arrive together are run together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from npr_keras.errors import ServingError
+
+
+@dataclass
+class _Task:
+    inputs: dict[str, np.ndarray]
+    size: int
+    answer: asyncio.Future = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Batcher:
+    """Merges requests on the first dimension, as TensorFlow Serving does with `--enable_batching`.
+
+    Only what runs the same function with the same types and further dimensions is merged. A batch
+    begins when it is full, when its first request has waited for `timeout`, or as soon as nothing
+    else runs after that. Where a merged batch fails, each request is run alone: one's fault is
+    not the others'.
+
+    Args:
+        max_batch: Rows in a batch, at most; a request of more is run in parts.
+        timeout: Seconds that a request waits for others.
+        max_queue: Requests that wait, at most; one more is refused.
+        threads: Batches that run at a time.
+        observe: Called with the rows of each batch that is run.
+    """
+
+    def __init__(
+        self,
+        max_batch: int = 32,
+        timeout: float = 0.005,
+        max_queue: int = 256,
+        threads: int = 1,
+        observe: Callable[[int], None] | None = None,
+    ):
+        self.max_batch, self.timeout, self.max_queue = max_batch, timeout, max_queue
+        self.waiting = 0
+        self._queues: dict[tuple, deque[_Task]] = defaultdict(deque)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batch")
+        self._free = asyncio.Semaphore(threads)
+        self._observe = observe or (lambda rows: None)
+        self._running: set[asyncio.Task] = set()
+
+    async def run(
+        self, key: tuple, function: Callable[[Mapping], dict], inputs: dict[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Runs a function of arrays, together with what has the same key and shapes.
+
+        Args:
+            key: Stands for the function.
+            function: From inputs to outputs, all with as many rows.
+            inputs: Arrays with as many rows.
+
+        Raises:
+            ServingError: RESOURCE_EXHAUSTED where too many wait; what the function raises.
+        """
+        sizes = {array.shape[0] if array.ndim else 0 for array in inputs.values()}
+        if len(sizes) != 1:
+            raise ServingError(
+                "INVALID_ARGUMENT", f"Inputs of different batch sizes: {sorted(sizes)}"
+            )
+        self._admit()
+        task = _Task(inputs, sizes.pop())
+        shapes = tuple((k, v.dtype.str, v.shape[1:]) for k, v in sorted(inputs.items()))
+        queue = self._queues[(key, shapes)]
+        queue.append(task)
+        self.waiting += 1
+        if len(queue) == 1:
+            self._start(self._serve((key, shapes), function))
+        return await task.answer
+
+    async def alone(self, function: Callable[[], dict]) -> dict[str, np.ndarray]:
+        """Runs what cannot be merged, in its turn."""
+        self._admit()
+        self.waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self.waiting -= 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, function)
+        finally:
+            self._free.release()
+
+    async def close(self) -> None:
+        """Waits for what was accepted, and ends."""
+        while self._running:
+            await asyncio.gather(*self._running, return_exceptions=True)
+        self._pool.shutdown()
+
+    def _admit(self) -> None:
+        if self.waiting >= self.max_queue:
+            raise ServingError(
+                "RESOURCE_EXHAUSTED",
+                f"The batch scheduling queue is full: {self.waiting} requests are waiting.",
+            )
+
+    def _start(self, work) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _serve(self, key: tuple, function) -> None:
+        """One queue, until it is empty."""
+        queue = self._queues[key]
+        try:
+            while queue:
+                if sum(task.size for task in queue) < self.max_batch and self.timeout:
+                    await asyncio.sleep(self.timeout)
+                await self._free.acquire()  # more may have come while another batch ran
+                batch = self._take(queue)
+                self._start(self._run(batch, function))
+        finally:
+            del self._queues[key]
+
+    def _take(self, queue: deque[_Task]) -> list[_Task]:
+        batch, rows = [], 0
+        while queue and (not batch or rows + queue[0].size <= self.max_batch):
+            batch.append(queue.popleft())
+            rows += batch[-1].size
+        self.waiting -= len(batch)
+        return batch
+
+    async def _run(self, batch: list[_Task], function) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            answers = await loop.run_in_executor(self._pool, self._answers, batch, function)
+        finally:
+            self._free.release()
+        for task, answer in zip(batch, answers, strict=True):
+            if task.answer.done():  # its client is gone
+                continue
+            if isinstance(answer, Exception):
+                task.answer.set_exception(answer)
+            else:
+                task.answer.set_result(answer)
+
+    def _answers(self, batch: list[_Task], function) -> list:
+        names = list(batch[0].inputs)
+        if len(batch) > 1:
+            merged = {n: np.concatenate([task.inputs[n] for task in batch]) for n in names}
+            try:
+                outputs = self._in_parts(merged, sum(task.size for task in batch), function)
+            except Exception:
+                return [self._alone(task, function) for task in batch]
+            ends = np.cumsum([task.size for task in batch])
+            return [
+                {name: array[end - task.size : end] for name, array in outputs.items()}
+                for task, end in zip(batch, ends, strict=True)
+            ]
+        return [self._alone(batch[0], function)]
+
+    def _alone(self, task: _Task, function):
+        try:
+            return self._in_parts(task.inputs, task.size, function)
+        except Exception as error:
+            return error
+
+    def _in_parts(self, inputs: dict, rows: int, function) -> dict[str, np.ndarray]:
+        parts = []
+        for begin in range(0, max(rows, 1), self.max_batch):
+            part = {k: v[begin : begin + self.max_batch] for k, v in inputs.items()}
+            self._observe(min(rows - begin, self.max_batch))
+            outputs = function(part)
+            count = min(rows - begin, self.max_batch)
+            if any(not v.ndim or v.shape[0] != count for v in outputs.values()):
+                raise ServingError("INTERNAL", "An output has other rows than the inputs.")
+            parts.append(outputs)
+        if len(parts) == 1:
+            return parts[0]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

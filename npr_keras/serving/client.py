@@ -1,0 +1,173 @@
+"""A client for TensorFlow Serving and for the embedded server."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from npr_keras.errors import ServingError
+from npr_keras.serving.address import Address
+from npr_keras.serving.codes import RETRIED
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds before a request is sent again
+_MOST_BYTES = 16 << 20  # of images in one request
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server says of one image.
+
+    Attributes:
+        valid: Whether it could be decoded; where not, the numbers are NaN and there is no label.
+        logit: The detector's output.
+        probability: Of being generated, calibrated.
+        label: "real" or "generated".
+    """
+
+    valid: bool
+    logit: float
+    probability: float
+    label: str
+
+
+class Client:
+    """Asks a server for scores; needs neither TensorFlow nor Keras.
+
+    Args:
+        url: Such as `grpc://127.0.0.1:8500/npr` or `http://127.0.0.1:8501/npr`, see `Address`.
+        timeout: Seconds for a call, with all it takes to repeat it.
+        retries: Times that a request is sent again where the server is not there or has too much
+            to do; with a growing pause.
+        ca_file: Certificates that the server's is checked against; by default the system's.
+        cert_file, key_file: The client's own, where the server wants one.
+
+    Raises:
+        ConfigError: If `url` is no address.
+
+    Example:
+        >>> with Client("grpc://127.0.0.1:8500/npr") as client:
+        ...     (answer,) = client.score([open("photo.jpg", "rb").read()])
+    """
+
+    def __init__(
+        self,
+        url: str,
+        timeout: float = 30.0,
+        retries: int = 5,
+        ca_file: str | None = None,
+        cert_file: str | None = None,
+        key_file: str | None = None,
+    ):
+        self.address = Address.parse(url)
+        self.url, self.timeout, self.retries = url, timeout, retries
+        if self.address.is_grpc:
+            from npr_keras.serving.grpc_transport import GRPCTransport as Transport
+        else:
+            from npr_keras.serving.rest_transport import RESTTransport as Transport
+        self._transport = Transport(self.address, ca_file, cert_file, key_file)
+
+    def predict(
+        self, inputs: Mapping[str, np.ndarray], signature: str = ""
+    ) -> dict[str, np.ndarray]:
+        """Runs a signature.
+
+        Args:
+            inputs: Dict from input to array; strings as arrays of objects that are bytes.
+            signature: Its name; by default `serving_default`.
+
+        Returns:
+            Dict from output to array. REST does not name an output that is the only one: it is "".
+
+        Raises:
+            ServingError: With the server's code.
+        """
+        return self._call(lambda left: self._transport.predict(inputs, signature, left))
+
+    def score(self, images: Iterable[bytes], batch_size: int = 8) -> Iterator[Answer]:
+        """Scores encoded images, such as JPEG or PNG files as they are.
+
+        Args:
+            images: Their bytes; taken one after the other.
+            batch_size: Images in a request, at most; large ones go in smaller groups.
+
+        Yields:
+            An `Answer` for each, in order.
+        """
+        batch: list[bytes] = []
+        for image in images:
+            if batch and sum(map(len, batch)) + len(image) > _MOST_BYTES:
+                yield from self._score(batch)
+                batch = []
+            batch.append(image)
+            if len(batch) >= batch_size:
+                yield from self._score(batch)
+                batch = []
+        if batch:
+            yield from self._score(batch)
+
+    def _score(self, batch: Sequence[bytes]) -> Iterator[Answer]:
+        images = np.empty(len(batch), object)
+        images[:] = list(batch)
+        outputs = self.predict({"images": images})
+        missing = {"valid", "logit", "probability", "label"} - set(outputs)
+        if missing:
+            raise ServingError(
+                "FAILED_PRECONDITION",
+                f"{self.url} serves a model that `npr-keras export` did not write: its answer has no "
+                f"{', '.join(sorted(missing))}.",
+            )
+        for valid, logit, probability, label in zip(
+            *(outputs[k] for k in ("valid", "logit", "probability", "label")), strict=True
+        ):
+            yield Answer(bool(valid), float(logit), float(probability), label.decode())
+
+    def facts(self) -> str:
+        """What the model says of itself, as JSON: its protocol, calibration and robustness."""
+        asked = np.array([b"facts"], object)
+        (found,) = self.predict({"about": asked}, "facts").values()
+        return found[0].decode()
+
+    def status(self) -> dict[int, str]:
+        """Dict from version to its state, such as "AVAILABLE"."""
+        return self._call(lambda left: self._transport.status(left))
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._transport.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    def _call(self, send):
+        """Sends a request, again where that may help, until its time is up."""
+        end, pause = time.monotonic() + self.timeout, _FIRST_PAUSE
+        for left in range(self.retries, -1, -1):
+            try:
+                return send(max(0.001, end - time.monotonic()))
+            except ServingError as error:
+                # Not all at once: the pauses of many clients differ.
+                wait = pause * (0.5 + random.random())
+                if error.code not in RETRIED or not left or time.monotonic() + wait > end:
+                    raise ServingError(error.code, f"{self.url}: {error}") from error
+                time.sleep(wait)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+        raise AssertionError("unreachable")
+
+
+def parse_answer(text: bytes):
+    """A JSON answer's body."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        start = text[:80].decode("utf-8", "replace")
+        raise ServingError(
+            "INTERNAL", f"the answer is no JSON (is this a TF Serving REST port?): {start!r}"
+        ) from error

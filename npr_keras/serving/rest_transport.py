@@ -1,0 +1,108 @@
+"""How the client speaks REST, with the standard library alone."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import ssl
+from urllib.parse import quote
+
+import numpy as np
+
+from npr_keras.errors import ConfigError, ServingError
+from npr_keras.serving.address import Address
+from npr_keras.serving.client import parse_answer
+from npr_keras.serving.codes import from_http
+
+
+class RESTTransport:
+    """A connection that is kept open; arguments as of `Client`."""
+
+    def __init__(self, address: Address, ca_file, cert_file, key_file):
+        self._address, self._tls = address, None
+        if address.is_secure:
+            try:
+                self._tls = ssl.create_default_context(cafile=ca_file)
+                if cert_file:
+                    self._tls.load_cert_chain(cert_file, key_file)
+            except (OSError, ssl.SSLError) as error:
+                raise ConfigError(f"Cannot use these certificates: {error}") from error
+        self._connection: http.client.HTTPConnection | None = None
+        self._path = f"/v1/models/{quote(address.name, safe='')}"
+        if address.version is not None:
+            self._path += f"/versions/{address.version}"
+        if address.label:
+            self._path += f"/labels/{quote(address.label, safe='')}"
+
+    def predict(self, inputs, signature, timeout):
+        """See `Client.predict`."""
+        body = {"inputs": {name: _values(np.asarray(array)) for name, array in inputs.items()}}
+        if signature:
+            body["signature_name"] = signature
+        answer = self._call("POST", f"{self._path}:predict", json.dumps(body).encode(), timeout)
+        outputs = answer.get("outputs")
+        if isinstance(outputs, dict):
+            return {name: _array(value) for name, value in outputs.items()}
+        return {"": _array(outputs)}
+
+    def status(self, timeout):
+        """See `Client.status`."""
+        answer = self._call("GET", self._path, None, timeout)
+        return {int(one["version"]): one["state"] for one in answer["model_version_status"]}
+
+    def _call(self, method, path, body, timeout) -> dict:
+        try:
+            status, text = self._send(method, path, body, timeout)
+        except TimeoutError as error:
+            self.close()
+            raise ServingError("DEADLINE_EXCEEDED", f"no answer in {timeout:.3g} s") from error
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise ServingError("UNAVAILABLE", str(error) or type(error).__name__) from error
+        if status == 200:
+            return parse_answer(text)
+        code = from_http(status)
+        try:
+            said = json.loads(text)["error"]
+        except (ValueError, KeyError, TypeError):
+            said = text[:200].decode("utf-8", "replace").strip()
+        raise ServingError(code, f"{code} (HTTP {status}): {said}")
+
+    def _send(self, method, path, body, timeout) -> tuple[int, bytes]:
+        if self._connection is None:
+            host, port = self._address.host, self._address.port
+            self._connection = (
+                http.client.HTTPSConnection(host, port, context=self._tls)
+                if self._tls
+                else http.client.HTTPConnection(host, port)
+            )
+        self._connection.timeout = timeout
+        if self._connection.sock:
+            self._connection.sock.settimeout(timeout)
+        self._connection.request(method, path, body, {"Content-Type": "application/json"})
+        response = self._connection.getresponse()
+        return response.status, response.read()
+
+    def close(self):
+        """See `Client.close`."""
+        if self._connection:
+            self._connection.close()
+        self._connection = None
+
+
+def _values(array: np.ndarray):
+    if array.dtype.kind != "O":
+        return array.tolist()
+    return [{"b64": base64.b64encode(value).decode()} for value in array]
+
+
+def _array(value) -> np.ndarray:
+    array = np.array(value)
+    if array.dtype.kind == "U":
+        texts = array.reshape(-1).tolist()
+        array = np.empty(array.shape, object)
+        array.reshape(-1)[:] = [text.encode() for text in texts]
+    elif array.dtype == np.float64:
+        array = array.astype(np.float32)
+    return array
