@@ -9,13 +9,12 @@ from conftest import ROOT
 # Downwards only; siblings on one line do not import each other (docs/architecture.md).
 LEVELS = [
     ["npr_keras_cli"],
-    ["npr_keras.serving"],
     ["npr_keras.export", "npr_keras.ablation", "npr_keras.bench"],
     ["npr_keras.training"],
     ["npr_keras.predict", "npr_keras.explain", "npr_keras.simulation"],
     ["npr_keras.report", "npr_keras.download"],
     ["npr_keras.models", "npr_keras.evaluation"],
-    ["npr_keras.layers", "npr_keras.data"],
+    ["npr_keras.layers", "npr_keras.data", "npr_keras.serving"],
     ["npr_keras.config", "npr_keras.versions", "npr_keras.atomic", "npr_keras.cache"],
     ["npr_keras.findings"],
     ["npr_keras.settings"],

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from npr_keras.config import PROTOCOLS
 from npr_keras.export.formats import FORMATS, QUANTIZE
 from npr_keras_cli.backend import import_tensorflow_quietly, native_stderr_kept, select_backend
 
@@ -42,8 +43,13 @@ from npr_keras_cli.backend import import_tensorflow_quietly, native_stderr_kept,
     help="Labelled images to judge the result on, and for int8's ranges.  [default for int8: "
     "the simulated suite]",
 )
+@click.option(
+    "--protocol",
+    type=click.Choice(list(PROTOCOLS)),
+    help="How it makes pixels of files.  [default: the model's own, resize256 from training]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(model, formats, quantize, out, version, data, as_json):
+def command(model, formats, quantize, out, version, data, protocol, as_json):
     """Write a model for TF Serving, for phones, or to run without Keras.
 
     The preprocessing, the calibrated threshold and the model card travel along. Every artefact is
@@ -83,6 +89,7 @@ def command(model, formats, quantize, out, version, data, as_json):
             out,
             version,
             records,
+            PROTOCOLS[protocol] if protocol else None,
             say,
         )
     if as_json:

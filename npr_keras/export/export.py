@@ -26,7 +26,7 @@ from npr_keras.export.publish import (
     size_of,
 )
 from npr_keras.export.verify import Verified, logits_of, verify
-from npr_keras.models.files import file_digest, load_detector, model_file
+from npr_keras.models.files import file_digest, load_detector, model_file, with_settings
 from npr_keras.predict import open_predictor
 from npr_keras.predict.facts import Facts
 from npr_keras.predict.keras_file import KerasPredictor
@@ -63,6 +63,7 @@ def export_detector(
     out: str | os.PathLike | None = None,
     version: int | None = None,
     records: Sequence[Record] = (),
+    protocol: Preprocessing | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> list[Exportation]:
     """Exports a detector.
@@ -77,6 +78,7 @@ def export_detector(
         version: Of the SavedModel; by default the one after the newest that is there.
         records: Labelled images to judge artefacts on. For int8 some of them are set apart, and
             its ranges taken from these.
+        protocol: How artefacts make pixels of files; by default as the detector does.
         progress: Called with what is going on, a line.
 
     Returns:
@@ -96,7 +98,7 @@ def export_detector(
     folder = Path(out) if out else file.parent
     if "savedmodel" in formats and version is not None:
         require_free(folder, version)
-    detector = load_detector(file)
+    detector = with_settings(load_detector(file), preprocessing=protocol)
     folder.mkdir(parents=True, exist_ok=True)
     reference, folded = KerasPredictor(detector), fold(detector, exact=quantize != "float32")
     pictures = []
@@ -107,16 +109,7 @@ def export_detector(
     for name in formats:
         if progress:
             progress(f"{name}: writing, running")
-        facts = Facts(
-            name=folder.resolve().name,
-            format=name,
-            quantize=quantize,
-            preprocessing=detector.preprocessing,
-            calibration=detector.config.calibration,
-            robustness=detector.config.robustness,
-            source=file_digest(file),
-            versions=versions(),
-        )
+        facts = _facts(detector, folder.resolve().name, name, quantize, file)
         with apart(folder) as temporary:
             path = temporary / _file_name(file.stem, name, quantize)
             _write(name, detector, folded, path, facts, pictures, file.parent)
@@ -131,6 +124,19 @@ def export_detector(
         )
         made.append(one)
     return made
+
+
+def _facts(detector, model: str, name: str, quantize: str, file: Path) -> Facts:
+    return Facts(
+        name=model,
+        format=name,
+        quantize=quantize,
+        preprocessing=detector.preprocessing,
+        calibration=detector.config.calibration,
+        robustness=detector.config.robustness,
+        source=file_digest(file),
+        versions=versions(),
+    )
 
 
 def _require_known(formats: Sequence[str], quantize: str) -> None:

@@ -105,12 +105,6 @@ def store(model: str | os.PathLike, **fields) -> None:
         fields: Fields of `DetectorConfig`, such as `calibration` and `robustness`.
     """
     from npr_keras.models import load_detector, save_detector
-    from npr_keras.models.detector import Detector
-    from npr_keras.models.files import model_file
+    from npr_keras.models.files import model_file, with_settings
 
-    detector = load_detector(model)
-    config = dataclasses.replace(detector.config, **fields)
-    parts = {**detector.get_config(), "config": config.to_dict()}
-    changed = Detector.from_config(parts)
-    changed.set_weights(detector.get_weights())
-    save_detector(changed, model_file(model))
+    save_detector(with_settings(load_detector(model), **fields), model_file(model))

@@ -1,0 +1,146 @@
+"""A server in a thread, and a model for it; or, with NPR_TFS_URL, a server that is elsewhere.
+
+NPR_TFS_URL=http://host:8501/npr and NPR_TFS_GRPC_URL=grpc://host:8500/npr run the conformance tests
+against any address that serves a model which `npr-keras export` wrote.
+"""
+
+import asyncio
+import http.client
+import io
+import json
+import os
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from npr_keras.serving.address import Address
+from npr_keras.serving.models import ModelSettings
+from npr_keras.serving.server import Server, ServerSettings
+
+
+class Running:
+    """A server in a thread of its own."""
+
+    def __init__(self, models, **settings):
+        self.lines, self.entries = [], []
+        self.server = Server(
+            models,
+            ServerSettings(rest_port=0, grpc_port=0, **{"poll": 0.1, "drain": 20, **settings}),
+            self.lines.append,
+            self.entries.append,
+        )
+        self.error = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        self._ready.wait(60)
+        if self.error:
+            raise self.error
+
+    def _run(self):
+        try:
+            asyncio.run(self.server.run(self._ready.set))
+        except Exception as error:
+            self.error = error
+        finally:
+            self._ready.set()
+
+    def stop(self):
+        self.server.stop()
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+
+    def rest(self, name="npr"):
+        return f"http://127.0.0.1:{self.server.rest_port}/{name}"
+
+    def grpc(self, name="npr"):
+        return f"grpc://127.0.0.1:{self.server.grpc_port}/{name}"
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """The folder of a small detector's only version, and the run that it was made from."""
+    import keras
+
+    from npr_keras.config import PROTOCOLS, DetectorConfig
+    from npr_keras.export.export import export_detector
+    from npr_keras.findings import Calibration
+    from npr_keras.models import Detector, save_detector
+
+    folder = tmp_path_factory.mktemp("served") / "npr"
+    run = tmp_path_factory.mktemp("run")
+    keras.utils.set_random_seed(2)
+    config = DetectorConfig(
+        blocks=(1, 1),
+        width=8,
+        preprocessing=PROTOCOLS["resize256"],
+        calibration=Calibration(2.0, 0.25, 0.5, 100, protocol="resize256"),
+    )
+    save_detector(Detector(config), run / "model.keras")
+    export_detector(run, out=folder)
+    return folder, run
+
+
+@pytest.fixture(scope="session")
+def running(exported):
+    """The embedded server, with that model and a label for its version."""
+    folder, _ = exported
+    server = Running([ModelSettings("npr", str(folder), labels={"stable": 1})])
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def addresses(request):
+    """The REST and the gRPC address of what is tested for conformance."""
+    rest, grpc = os.environ.get("NPR_TFS_URL"), os.environ.get("NPR_TFS_GRPC_URL")
+    if not rest and not grpc:
+        running = request.getfixturevalue("running")
+        rest, grpc = running.rest(), running.grpc()
+    return SimpleNamespace(
+        rest=Address.parse(rest) if rest else None,
+        grpc=Address.parse(grpc) if grpc else None,
+        embedded=not os.environ.get("NPR_TFS_URL") and not os.environ.get("NPR_TFS_GRPC_URL"),
+    )
+
+
+@pytest.fixture
+def ask(addresses):
+    """Asks by HTTP: (status, body, headers); the body as JSON where it is some."""
+    if not addresses.rest:
+        pytest.skip("no NPR_TFS_URL")
+    connection = http.client.HTTPConnection(addresses.rest.host, addresses.rest.port, timeout=60)
+
+    def ask(method, path, body=None, headers=None):
+        if isinstance(body, dict):
+            body = json.dumps(body)
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        data = response.read()
+        if response.headers.get_content_type() == "application/json":
+            data = json.loads(data)
+        return response.status, data, response.headers
+
+    yield ask
+    connection.close()
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """Encoded images of several sizes and formats."""
+    random = np.random.default_rng(4)
+    found = []
+    for size, form in (
+        ((64, 64), "PNG"),
+        ((120, 90), "JPEG"),
+        ((50, 77), "WEBP"),
+        ((64, 64), "BMP"),
+    ):
+        file = io.BytesIO()
+        pixels = random.integers(0, 256, (size[1], size[0], 3), np.uint8)
+        Image.fromarray(pixels).save(file, form)
+        found.append(file.getvalue())
+    return found
