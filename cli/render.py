@@ -87,3 +87,18 @@ def write_scores(evaluations, path) -> None:
 def command_line() -> str:
     """What was typed, as it can be typed again."""
     return shlex.join(["npr-keras", *sys.argv[1:]])
+
+
+def show_serving_speed(found: dict) -> None:
+    """Prints `npr_keras.bench.serving.measure_serving`."""
+    rows = [
+        ("the SavedModel alone, in batches", f"{found['alone']:.1f} images/s"),
+        ("served by gRPC, one image a request", f"{found['served']:.1f} images/s"),
+        ("", f"{100 * found['ratio']:.0f} %"),
+        (f"latency at {found['load']:.1f} images/s, p50", f"{found['p50']:.0f} ms"),
+        ("p95", f"{found['p95']:.0f} ms"),
+        ("p99", f"{found['p99']:.0f} ms"),
+    ]
+    rows += [(f"failed, {code}", str(count)) for code, count in found["failed"].items()]
+    for name, value in rows:
+        stdout().print(f"{name:44}{value:>18}", markup=False)

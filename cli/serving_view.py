@@ -152,7 +152,7 @@ def tf_serving(models, settings: dict, model_config_file) -> str:
         *mounts,
         *("-v", "$PWD/deploy/batching.config:/etc/npr/batching.config:ro"),
         *("-v", "$PWD/deploy/monitoring.config:/etc/npr/monitoring.config:ro"),
-        *("--entrypoint", "tensorflow_model_server", "tensorflow/serving:latest"),
+        *("--entrypoint", "tensorflow_model_server", "tensorflow/serving"),
         "--port=8500", "--rest_api_port=8501", *what,
         "--enable_batching", "--batching_parameters_file=/etc/npr/batching.config",
         "--monitoring_config_file=/etc/npr/monitoring.config",

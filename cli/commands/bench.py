@@ -11,7 +11,7 @@ from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 
 
 @click.command("bench")
-@click.argument("task", type=click.Choice(["train", "score"]))
+@click.argument("task", type=click.Choice(["train", "score", "serve"]))
 @click.option(
     "--batch-size", default=32, show_default=True, type=click.IntRange(1), help="Images a step."
 )
@@ -44,22 +44,26 @@ from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
     "models",
     multiple=True,
     type=click.Path(),
-    help="With score: an exported model to measure, several times if you like.",
+    help="With score: exported models to measure, several times; with serve: a SavedModel.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @backend_option
 def command(task, batch_size, size, steps, rounds, precision, models, as_json, backend):
-    """Measure the network's speed beside plain PyTorch, in one run.
+    """Measure the network's speed beside plain PyTorch, or a server's beside its model's, in one run.
 
     Machines are noisy: read the ratios, not the images a second.
 
     \b
     npr-keras bench train --backend tensorflow
     npr-keras bench score --model model.onnx --model model.xml --size 256
+    npr-keras bench serve --model saved_models/npr --size 256
     """
-    if models and task != "score":
-        raise click.UsageError("--model goes with score.")
+    if models and task == "train":
+        raise click.UsageError("--model goes with score and serve.")
     import_tensorflow_quietly()
+    if task == "serve":
+        _bench_serving(models, batch_size, size, steps * rounds, as_json)
+        return
     from npr_keras.bench.speed import measure
     from npr_keras_cli import render
 
@@ -71,3 +75,19 @@ def command(task, batch_size, size, steps, rounds, precision, models, as_json, b
         )
     else:
         render.show_speed(rates, backend, len(models))
+
+
+def _bench_serving(models, batch_size, size, seconds, as_json):
+    from npr_keras_cli import render
+    from npr_keras_cli.serving_view import require_serving
+
+    if len(models) != 1:
+        raise click.UsageError("serve takes one --model: a SavedModel that npr-keras export wrote.")
+    require_serving()
+    from npr_keras.bench.serving import measure_serving
+
+    found = measure_serving(models[0], batch_size, size, seconds)
+    if as_json:
+        click.echo(json.dumps({"batch_size": batch_size, "size": size, **found}, indent=2))
+    else:
+        render.show_serving_speed(found)

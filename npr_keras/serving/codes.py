@@ -22,8 +22,9 @@ CODES = {
     "DATA_LOSS": (15, 500),
     "UNAUTHENTICATED": (16, 401),
 }
-# What a client may send again: the server did not begin with it.
-RETRIED = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
+# What a client may send again: the server did not begin with it. One that is being stopped cancels
+# what it had not taken yet.
+RETRIED = ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED")
 _FROM_HTTP = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,7 @@ class Models:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._versions: dict[str, dict[int, VersionStatus]] = {}
         self._lock = asyncio.Lock()
+        self._left = False
         self.settings: dict[str, ModelSettings] = {}
         self.configure(settings)
 
@@ -87,6 +89,11 @@ class Models:
     async def poll(self) -> None:
         """Looks at the disk once: loads what is new, and then lets go of what is not wanted."""
         async with self._lock:
+            if self._left:
+                # A loaded graph refers to itself; until it is collected its memory is gone. By
+                # now what still ran on it has ended.
+                self._left = False
+                await asyncio.to_thread(gc.collect)
             for name in [*self.settings, *(set(self._versions) - set(self.settings))]:
                 wanted = await asyncio.to_thread(self._wanted, name)
                 known = self._versions.setdefault(name, {})
@@ -99,6 +106,7 @@ class Models:
                     # The last one stays until another one answers.
                     if unwanted and (ready or name not in self.settings):
                         known[version] = VersionStatus(END)
+                        self._left = True
                         self._log(f"{name}, version {version}: unloaded")
                 if name not in self.settings:
                     del self._versions[name]
@@ -216,6 +224,6 @@ def _is_due(status: VersionStatus | None, folder: Path) -> bool:
 def _stamp(folder: Path) -> float:
     """When a version was last written; 0 where that cannot be told."""
     try:
-        return max(p.stat().st_mtime for p in (folder, folder / "saved_model.pb"))
+        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
     except OSError:
         return 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import zlib
@@ -25,6 +26,7 @@ MAX_INFLATED = 100 << 20  # bytes of a body that came compressed
 _MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _ASK = re.compile(_MODEL + r":(?P<method>predict|classify|regress)", re.IGNORECASE)
 _LOOK = re.compile(_MODEL + r"(?P<metadata>/metadata)?", re.IGNORECASE)
+_DISCARDED, _PATIENCE = 1 << 30, 10.0  # bytes and seconds of a body that is too large
 _LARGE = 1 << 16  # bytes: JSON that is not parsed beside other requests
 
 
@@ -160,6 +162,7 @@ class RESTApplication:
             size += len(part)
             if came > self.max_request or size > most:
                 request.state.unread = True
+                await _discard(request)
                 raise ServingError(
                     "INVALID_ARGUMENT",
                     f"The request's body is larger than {min(most, self.max_request):,} bytes.",
@@ -167,6 +170,17 @@ class RESTApplication:
         if inflate and not inflate.eof:
             raise ServingError("INVALID_ARGUMENT", "The gzip ends too early.")
         return b"".join(parts)
+
+
+async def _discard(request: Request) -> None:
+    """Reads on, for a while: who is still sending does not see an answer."""
+    came = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            async for part in request.stream():
+                came += len(part)
+                if came > _DISCARDED:
+                    return
 
 
 def _spec(found: re.Match, signature: str = "") -> ModelSpec:

@@ -1,0 +1,141 @@
+"""Requests that are merged, refused, and told apart."""
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+
+from npr_keras.errors import ServingError
+from npr_keras.serving.batching import Batcher
+
+
+class Doubling:
+    """Twice what comes in; notes the batches, waits where it is told to, fails for -1."""
+
+    def __init__(self):
+        self.batches, self.go = [], threading.Event()
+        self.go.set()
+
+    def __call__(self, inputs):
+        self.go.wait(10)
+        x = inputs["x"]
+        self.batches.append(len(x))
+        if (x == -1).any():
+            raise ServingError("INVALID_ARGUMENT", "no -1")
+        return {"y": 2 * x}
+
+
+def run(work):
+    return asyncio.run(asyncio.wait_for(work, 30))
+
+
+async def answers(batcher, function, inputs, key="f"):
+    tasks = [batcher.run((key,), function, {"x": np.asarray(x)}) for x in inputs]
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    await batcher.close()
+    return [f if isinstance(f, Exception) else f["y"].tolist() for f in found]
+
+
+def test_together_and_each_its_own():
+    async def work():
+        double = Doubling()
+        found = await answers(Batcher(8, 0.02), double, [[1], [2, 3], [4]])
+        assert found == [[2], [4, 6], [8]]
+        assert double.batches == [4]
+
+    run(work())
+
+
+def test_full_batches_do_not_wait():
+    async def work():
+        double = Doubling()
+        found = await answers(Batcher(4, 100.0), double, [[1, 2], [3, 4]])
+        assert found == [[2, 4], [6, 8]]
+        assert double.batches == [4]
+
+    run(work())
+
+
+def test_a_batch_is_never_too_large():
+    async def work():
+        double = Doubling()
+        rows = list(range(11))
+        found = await answers(Batcher(4, 0.01), double, [[1, 2, 3], [4, 5], rows])
+        assert found == [[2, 4, 6], [8, 10], [2 * x for x in rows]]
+        assert max(double.batches) <= 4
+        assert sum(double.batches) == 16
+
+    run(work())
+
+
+def test_one_fault_is_not_the_others():
+    async def work():
+        double = Doubling()
+        first, second, third = await answers(Batcher(8, 0.01), double, [[1], [-1], [3]])
+        assert (first, third) == ([2], [6])
+        assert isinstance(second, ServingError) and second.code == "INVALID_ARGUMENT"
+
+    run(work())
+
+
+def test_other_shapes_types_and_functions_apart():
+    async def work():
+        batcher, one, other = Batcher(8, 0.01), Doubling(), Doubling()
+        tasks = [
+            batcher.run(("one",), one, {"x": np.ones((1, 2))}),
+            batcher.run(("one",), one, {"x": np.ones((1, 3))}),
+            batcher.run(("one",), one, {"x": np.ones((1, 2), int)}),
+            batcher.run(("other",), other, {"x": np.ones((2, 2))}),
+        ]
+        found = await asyncio.gather(*tasks)
+        assert [f["y"].shape for f in found] == [(1, 2), (1, 3), (1, 2), (2, 2)]
+        assert (one.batches, other.batches) == ([1, 1, 1], [2])
+        await batcher.close()
+
+    run(work())
+
+
+def test_the_queue_is_bounded():
+    async def work():
+        double = Doubling()
+        double.go.clear()
+        batcher = Batcher(1, 0.0, max_queue=2)
+        tasks = []
+        for x in range(3):  # one runs, two wait
+            tasks.append(asyncio.create_task(batcher.run(("f",), double, {"x": np.array([x])})))
+            await asyncio.sleep(0.05)
+        with pytest.raises(ServingError, match="queue is full") as error:
+            await batcher.run(("f",), double, {"x": np.array([3])})
+        assert error.value.code == "RESOURCE_EXHAUSTED"
+        double.go.set()
+        assert [t["y"].tolist() for t in await asyncio.gather(*tasks)] == [[0], [2], [4]]
+        assert batcher.waiting == 0
+        await batcher.close()
+
+    run(work())
+
+
+def test_who_goes_away_does_not_disturb():
+    async def work():
+        double = Doubling()
+        batcher = Batcher(8, 0.02)
+        gone = asyncio.create_task(batcher.run(("f",), double, {"x": np.array([1])}))
+        stays = asyncio.create_task(batcher.run(("f",), double, {"x": np.array([2])}))
+        await asyncio.sleep(0)
+        gone.cancel()
+        assert (await stays)["y"].tolist() == [4]
+        assert batcher.waiting == 0
+        await batcher.close()
+
+    run(work())
+
+
+def test_inputs_of_different_sizes_are_refused():
+    async def work():
+        batcher = Batcher()
+        with pytest.raises(ServingError, match="different batch sizes"):
+            await batcher.run(("f",), Doubling(), {"x": np.ones(1), "z": np.ones(2)})
+        await batcher.close()
+
+    run(work())
