@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 # Two stamps: what the tool needs, and beyond it what tests and documentation need.
 $(VENV)/.default: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[serve]"
 	touch $@
 
 $(INSTALLED): $(VENV)/.default

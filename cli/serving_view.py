@@ -100,7 +100,7 @@ def _banner(server) -> None:
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     say(
         "A stand-in for TensorFlow Serving, for laptops and tests. The real one serves\n"
-        "the same folder: npr-keras serve --print-tf-serving\n\n"
+        "the same folder: npr-keras serve MODEL --print-tf-serving\n\n"
         f"  REST  http://{shown}:{server.rest_port}/v1/models/{name}\n"
         f"  gRPC  {shown}:{server.grpc_port}\n\n"
         f"  npr-keras query IMAGE --url http://{shown}:{server.rest_port}/{name}\n"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -13,6 +15,7 @@ from pathlib import Path
 import click
 
 from npr_keras.config import TrainingConfig
+from npr_keras.errors import MissingPackageError
 from npr_keras_cli.backend import backend_option
 
 
@@ -36,7 +39,7 @@ def command(out, seed, backend):
     """See NPR work, from nothing, in about six minutes.
 
     Simulates generators, trains a detector on one kind of up-sampling, judges it on four, scores
-    one real and one generated picture, and exports the detector for a server. Nothing is downloaded. Every step shows the command
+    one real and one generated picture, exports the detector, serves it and asks the server. Nothing is downloaded. Every step shows the command
     that does it. Interrupted, it goes on where it was.
     """
     from npr_keras_cli.console import say
@@ -67,12 +70,12 @@ def command(out, seed, backend):
         "A photograph, and what a generator made of it",
         *("predict", *_two_pictures(), "--model", model, *chosen),
     )
-    _step(
-        5,
-        "The same detector for TensorFlow Serving: image files in, scores out",
-        *("export", model),
-        apart=True,
-    )
+    title = "The same detector for TensorFlow Serving: image files in, scores out"
+    if exported := _exported(model):
+        say(f"\n5/6  {title}: {exported}, from before")
+    else:
+        _step(5, title, "export", model, "--protocol", "native", apart=True)
+    _serve_and_ask(model)
     if shutil.which("npr-keras") is None:
         here = Path(sys.executable).parent
         say(f"\nTo type these commands, first: source {os.path.relpath(here)}/activate")
@@ -97,7 +100,7 @@ def _step(number: int, title: str, *arguments: str, apart: bool = False) -> None
     from npr_keras_cli.console import say, stderr
     from npr_keras_cli.main import main
 
-    stderr().print(f"\n{number}/5  {title}", style="bold", markup=False)
+    stderr().print(f"\n{number}/6  {title}", style="bold", markup=False)
     say(f"$ {_folded(arguments)}\n")
     if apart:
         sys.stdout.flush()
@@ -112,6 +115,54 @@ def _step(number: int, title: str, *arguments: str, apart: bool = False) -> None
         error.message += "\n\nTo start the demo afresh, give another --out or another --seed."
         raise
     sys.stdout.flush()
+
+
+def _exported(model: str) -> str | None:
+    """The version that was made of this very file, if that is the newest."""
+    from npr_keras.models.files import file_digest
+    from npr_keras.predict.savedmodel import FACTS, version_folder
+
+    folder = version_folder(model)
+    try:
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8")) if folder else {}
+    except (OSError, ValueError):
+        return None
+    return str(folder) if facts.get("source") == file_digest(model) else None
+
+
+def _serve_and_ask(model: str) -> None:
+    """The last step: a server in a process of its own, and what it says of the two pictures."""
+    from npr_keras_cli.console import say, stderr
+    from npr_keras_cli.serving_view import require_serving
+
+    stderr().print("\n6/6  Served, and asked", style="bold", markup=False)
+    say(f"$ {_folded(('serve', model))}\n")
+    try:
+        require_serving()
+    except MissingPackageError as error:
+        say(f"Left out: {error}")
+        return
+    ports = ["--rest-port", "0", "--grpc-port", "0"]  # any that are free
+    command = [sys.executable, "-m", "npr_keras_cli.main"]
+    server = subprocess.Popen([*command, "serve", model, *ports], stderr=subprocess.PIPE, text=True)
+    try:
+        url = ""
+        for line in server.stderr:
+            say(line.rstrip())
+            found = re.search(r"--url (http\S+)", line)
+            url = found[1] if found else url
+            if "Ctrl-C" in line:
+                break
+        else:
+            raise SystemExit(server.wait())
+        asked = ("query", *_two_pictures(), "--url", url)
+        say(f"\n$ {_folded(asked)}\n")
+        sys.stdout.flush()
+        if subprocess.run([*command, *asked]).returncode:
+            raise SystemExit(1)
+    finally:
+        server.terminate()
+        server.communicate()
 
 
 def _folded(arguments: tuple[str, ...]) -> str:

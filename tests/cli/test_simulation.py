@@ -36,13 +36,15 @@ def run(*arguments):
     return CliRunner().invoke(main, list(map(str, arguments)))
 
 
-def test_demo_does_what_its_commands_say(small_simulation, tmp_path, monkeypatch):
+def test_demo_does_what_its_commands_say(small_simulation, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     done = run("demo", "--seed", 7)
     assert done.exit_code == 0, done.output
     unfolded = done.stderr.replace(" \\\n", "").splitlines()
     commands = [shlex.split(line[2:]) for line in unfolded if line[:2] == "$ "]
-    assert [c[1] for c in commands] == ["data", "train", "eval", "predict"]
+    assert [c[1] for c in commands] == [
+        "data", "train", "eval", "predict", "export", "serve", "query",
+    ]  # fmt: skip
     assert done.stderr.count("is made now, once, in") == 2  # the source and the suite
     assert "6 real + 6 generated to train on; 2 + 2 to validate" in done.stderr
     assert re.search(
@@ -52,15 +54,23 @@ def test_demo_does_what_its_commands_say(small_simulation, tmp_path, monkeypatch
     assert re.search(r"^mean of 2 sets", done.stdout, re.M)
     assert len(re.findall(r"^ +\d\.\d{4} +(?:real|generated) ", done.stdout, re.M)) == 2
 
+    # Exported and asked in processes of their own: the server says what the file's detector says.
+    asked = capfd.readouterr().out
+    assert "saved_models/demo-7/1" in asked
+    figures = re.compile(r"^ +(\d\.\d{4}) +(?:real|generated) .*/0_real/", re.M)
+    assert figures.findall(asked) == figures.findall(done.stdout)
+    assert "A stand-in for TensorFlow Serving" in done.stderr
+
     # A second time everything is there, and what was printed works when typed.
-    last = commands[-1][1:]
-    typed = run(*last)
+    typed = run(*commands[3][1:])
     assert typed.exit_code == 0
     assert typed.stdout in done.stdout
     again = run("demo", "--seed", 7)
     assert again.exit_code == 0, again.output
     assert "is made now" not in again.stderr
     assert again.stdout == done.stdout
+    assert "saved_models/demo-7/1, from before" in again.stderr
+    assert not (tmp_path / "saved_models" / "demo-7" / "2").exists()
 
 
 def test_data_simulate_into_a_folder(tmp_path):

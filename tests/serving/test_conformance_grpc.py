@@ -245,16 +245,26 @@ def test_status(channel, addresses):
     refused(stub.GetModelStatus, request, "NOT_FOUND")
 
 
-def test_reload(channel, addresses):
+def test_reload(channel, addresses, exported):
     """HandleReloadConfigRequest: another list of models takes effect; a wrong one is refused."""
     if not addresses.embedded:
         pytest.skip("the configuration of others is theirs")
     stub = model_service_pb2_grpc.ModelServiceStub(channel)
-    refused(
-        stub.HandleReloadConfigRequest,
-        model_management_pb2.ReloadConfigRequest(),
-        "INVALID_ARGUMENT",
-    )
+    request = model_management_pb2.ReloadConfigRequest()
+    refused(stub.HandleReloadConfigRequest, request, "INVALID_ARGUMENT")
+    first = request.config.model_config_list.config.add(name="npr", base_path=str(exported[0]))
+    first.version_labels["stable"] = 1
+    second = request.config.model_config_list.config.add(name="second")
+    refused(stub.HandleReloadConfigRequest, request, "INVALID_ARGUMENT")
+    second.base_path = str(exported[0])
+    stub.HandleReloadConfigRequest(request, timeout=60)
+    asked = get_model_status_pb2.GetModelStatusRequest()
+    asked.model_spec.name = "second"
+    (one,) = stub.GetModelStatus(asked, timeout=60).model_version_status
+    assert one.state == get_model_status_pb2.ModelVersionStatus.AVAILABLE
+    del request.config.model_config_list.config[1]
+    stub.HandleReloadConfigRequest(request, timeout=60)
+    refused(stub.GetModelStatus, asked, "NOT_FOUND")
 
 
 def test_health(channel, addresses):
