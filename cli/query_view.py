@@ -7,12 +7,13 @@ import json
 import math
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import click
 
 _FIELDS = ("path", "probability", "logit", "label", "error")
-_UNDECODED = "the server cannot decode it"
+_UNSCORED = "the server gives no score: no image, or one that is too small or too large"
 
 
 def readable(paths: Iterable[str], names: list[str], unread: dict[str, str]) -> Iterator[bytes]:
@@ -42,20 +43,27 @@ def show_answers(answers, names: list[str], unread: dict[str, str], form: str | 
     if form == "csv":
         writer = csv.DictWriter(sys.stdout, _FIELDS, lineterminator="\n")
         writer.writeheader()
-    elif not form:
-        click.secho(f"{'probability':11}  {'label':11}  image", bold=True)
-    counts = {"real": 0, "generated": 0, "unreadable": 0}
+    counts: Counter[str] = Counter()
     for i, answer in enumerate(answers):
-        error = "" if answer.valid else _UNDECODED
+        if not i:
+            _head(form)
+        error = "" if answer.valid else _UNSCORED
         counts[answer.label if answer.valid else "unreadable"] += 1
         _show(names[i], answer, error, form, writer)
     for path, reason in unread.items():
+        if not counts:
+            _head(form)
         counts["unreadable"] += 1
         _show(path, None, reason, form, writer)
     total = sum(counts.values())
     said = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
     click.echo(f"{total} image{'s' * (total != 1)}: {said}", err=True)
     return counts["unreadable"]
+
+
+def _head(form) -> None:
+    if not form:
+        click.secho(f"{'probability':11}  {'label':11}  image", bold=True)
 
 
 def _show(path: str, answer, error: str, form, writer) -> None:

@@ -96,8 +96,10 @@ def _settings(kind, given: dict):
 
 
 def _banner(server) -> None:
+    from npr_keras.serving.server import bracketed
+
     host, name = server.settings.host, server.models[0].name
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else bracketed(host)
     say(
         "A stand-in for TensorFlow Serving, for laptops and tests. The real one serves\n"
         "the same folder: npr-keras serve MODEL --print-tf-serving\n\n"
@@ -129,26 +131,33 @@ def _access(target):
 
 def tf_serving(models, settings: dict, model_config_file) -> str:
     """The command that makes TensorFlow Serving serve the same in the same way."""
+    poll = f"--file_system_poll_wait_seconds={max(1, round(settings['poll_seconds']))}"
     if model_config_file:
         where = os.path.abspath(model_config_file)
         mounts = ["-v", f"{where}:{where}:ro"]
         for one in models:
-            mounts += ["-v", f"{os.path.abspath(one.path)}:{one.path}:ro"]
-        what = [
-            f"--model_config_file={where}",
-            f"--file_system_poll_wait_seconds={_poll(settings)}",
-        ]
+            if not os.path.isabs(one.path):
+                raise ConfigError(
+                    f"{one.name}: TensorFlow Serving wants an absolute base_path. Received: {one.path}"
+                )
+            mounts += ["-v", f"{one.path}:{one.path}:ro"]
+        what = [f"--model_config_file={where}", poll]
     else:
         (one,) = models
+        if one.versions:
+            raise ConfigError(
+                "TensorFlow Serving serves one certain version by a model config file only "
+                "(model_version_policy { specific { versions: 1 } }). Give the folder above, or "
+                "--model-config-file."
+            )
         mounts = ["-v", f"{one.path}:/models/{one.name}:ro"]
-        what = [
-            f"--model_name={one.name}",
-            f"--model_base_path=/models/{one.name}",
-            f"--file_system_poll_wait_seconds={_poll(settings)}",
-        ]
+        what = [f"--model_name={one.name}", f"--model_base_path=/models/{one.name}", poll]
+    everybody = settings["host"] in ("0.0.0.0", "::")
+    host = "" if everybody else f"{settings['host']}:"
+    rest, grpc = settings["rest_port"] or 8501, settings["grpc_port"] or 8500
     command = [
         "docker", "run", "--rm",
-        *("-p", f"{settings['rest_port']}:8501", "-p", f"{settings['grpc_port']}:8500"),
+        *("-p", f"{host}{rest}:8501", "-p", f"{host}{grpc}:8500"),
         *mounts,
         *("-v", "$PWD/deploy/batching.config:/etc/npr/batching.config:ro"),
         *("-v", "$PWD/deploy/monitoring.config:/etc/npr/monitoring.config:ro"),
@@ -176,10 +185,7 @@ def batching_lines(settings: dict) -> list[str]:
     return [
         f"max_batch_size {{ value: {settings['max_batch']} }}",
         f"batch_timeout_micros {{ value: {round(1000 * settings['batch_timeout_ms'])} }}",
-        f"max_enqueued_batches {{ value: {settings['max_queue']} }}",
+        # There whole batches wait, here requests.
+        f"max_enqueued_batches {{ value: {-(-settings['max_queue'] // settings['max_batch'])} }}",
         f"num_batch_threads {{ value: {os.cpu_count() or 1} }}",
     ]
-
-
-def _poll(settings: dict) -> int:
-    return max(1, round(settings["poll_seconds"]))

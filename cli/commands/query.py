@@ -50,6 +50,8 @@ def command(images, url, batch_size, timeout, retries, ca_file, cert_file, key_f
     npr-keras query picture.jpg --url http://127.0.0.1:8501/npr
     npr-keras query *.png --url grpc://127.0.0.1:8500/npr/versions/2 --json
     """
+    if images.count("-") > 1:
+        raise click.UsageError("Standard input is one image: - can be given once.")
     from npr_keras.serving.client import Client
     from npr_keras_cli.query_view import readable, show_answers
 

@@ -12,11 +12,15 @@ import numpy as np
 
 from npr_keras.errors import ServingError
 
+_MOST_MERGED = 64 << 20  # bytes that are run together, unless one request alone is more
+_MOST_WAITING = 512 << 20  # bytes of all that wait
 
-@dataclass
+
+@dataclass(eq=False)
 class _Task:
     inputs: dict[str, np.ndarray]
     size: int
+    bytes: int
     answer: asyncio.Future = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -47,7 +51,8 @@ class Batcher:
         observe: Callable[[int], None] | None = None,
     ):
         self.max_batch, self.timeout, self.max_queue = max_batch, timeout, max_queue
-        self.waiting = 0
+        self.waiting = self.waiting_bytes = 0
+        self._served: set[tuple] = set()
         self._queues: dict[tuple, deque[_Task]] = defaultdict(deque)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="batch")
         self._free = asyncio.Semaphore(threads)
@@ -72,19 +77,26 @@ class Batcher:
             raise ServingError(
                 "INVALID_ARGUMENT", f"Inputs of different batch sizes: {sorted(sizes)}"
             )
-        self._admit()
-        task = _Task(inputs, sizes.pop())
+        task = _Task(inputs, sizes.pop(), sum(map(_bytes, inputs.values())))
+        self._admit(task.bytes)
         shapes = tuple((k, v.dtype.str, v.shape[1:]) for k, v in sorted(inputs.items()))
         queue = self._queues[(key, shapes)]
         queue.append(task)
-        self.waiting += 1
-        if len(queue) == 1:
+        self._wait(task, 1)
+        if (key, shapes) not in self._served:
+            self._served.add((key, shapes))
             self._start(self._serve((key, shapes), function))
-        return await task.answer
+        try:
+            return await task.answer
+        except asyncio.CancelledError:  # who asked is gone: what has not begun is not begun
+            if task in queue:
+                queue.remove(task)
+                self._wait(task, -1)
+            raise
 
     async def alone(self, function: Callable[[], dict]) -> dict[str, np.ndarray]:
         """Runs what cannot be merged, in its turn."""
-        self._admit()
+        self._admit(0)
         self.waiting += 1
         try:
             await self._free.acquire()
@@ -101,12 +113,18 @@ class Batcher:
             await asyncio.gather(*self._running, return_exceptions=True)
         self._pool.shutdown()
 
-    def _admit(self) -> None:
-        if self.waiting >= self.max_queue:
+    def _admit(self, size: int) -> None:
+        if self.waiting >= self.max_queue or (
+            self.waiting and self.waiting_bytes + size > _MOST_WAITING
+        ):
             raise ServingError(
                 "RESOURCE_EXHAUSTED",
                 f"The batch scheduling queue is full: {self.waiting} requests are waiting.",
             )
+
+    def _wait(self, task: _Task, sign: int) -> None:
+        self.waiting += sign
+        self.waiting_bytes += sign * task.bytes
 
     def _start(self, work) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -122,22 +140,30 @@ class Batcher:
                     await asyncio.sleep(self.timeout)
                 await self._free.acquire()  # more may have come while another batch ran
                 batch = self._take(queue)
-                self._start(self._run(batch, function))
+                if batch:
+                    self._start(self._run(batch, function))
+                else:
+                    self._free.release()
         finally:
+            self._served.discard(key)
             del self._queues[key]
 
     def _take(self, queue: deque[_Task]) -> list[_Task]:
-        batch, rows = [], 0
-        while queue and (not batch or rows + queue[0].size <= self.max_batch):
+        batch, rows, size = [], 0, 0
+        while queue:
+            rows, size = rows + queue[0].size, size + queue[0].bytes
+            if batch and (rows > self.max_batch or size > _MOST_MERGED):
+                break
             batch.append(queue.popleft())
-            rows += batch[-1].size
-        self.waiting -= len(batch)
+            self._wait(batch[-1], -1)
         return batch
 
     async def _run(self, batch: list[_Task], function) -> None:
         loop = asyncio.get_running_loop()
         try:
             answers = await loop.run_in_executor(self._pool, self._answers, batch, function)
+        except Exception as error:
+            answers = [error] * len(batch)
         finally:
             self._free.release()
         for task, answer in zip(batch, answers, strict=True):
@@ -151,8 +177,8 @@ class Batcher:
     def _answers(self, batch: list[_Task], function) -> list:
         names = list(batch[0].inputs)
         if len(batch) > 1:
-            merged = {n: np.concatenate([task.inputs[n] for task in batch]) for n in names}
             try:
+                merged = {n: np.concatenate([task.inputs[n] for task in batch]) for n in names}
                 outputs = self._in_parts(merged, sum(task.size for task in batch), function)
             except Exception:
                 return [self._alone(task, function) for task in batch]
@@ -182,3 +208,7 @@ class Batcher:
         if len(parts) == 1:
             return parts[0]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _bytes(array: np.ndarray) -> int:
+    return sum(map(len, array.flat)) if array.dtype.kind == "O" else array.nbytes

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npr_keras.errors import ServingError
+from npr_keras.errors import ConfigError, ServingError
 from npr_keras.serving.address import Address
 from npr_keras.serving.codes import RETRIED
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds before a request is sent again
 _MOST_BYTES = 16 << 20  # of images in one request
+_TOO_LARGE = "larger than max"  # gRPC's words; no pause makes a message smaller
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Client:
     Args:
         url: Such as `grpc://127.0.0.1:8500/npr` or `http://127.0.0.1:8501/npr`, see `Address`.
         timeout: Seconds for a call, with all it takes to repeat it.
-        retries: Times that a request is sent again where the server is not there or has too much
-            to do; with a growing pause.
+        retries: Times that a request is sent again where the server is not there, with a growing
+            pause. Where it has too much to do, as often as the time allows, unless this is 0.
         ca_file: Certificates that the server's is checked against; by default the system's.
         cert_file, key_file: The client's own, where the server wants one.
 
@@ -64,6 +65,8 @@ class Client:
         key_file: str | None = None,
     ):
         self.address = Address.parse(url)
+        if (ca_file or cert_file or key_file) and not self.address.is_secure:
+            raise ConfigError(f"Certificates go with grpcs:// and https://. Received: {url}")
         self.url, self.timeout, self.retries = url, timeout, retries
         if self.address.is_grpc:
             from npr_keras.serving.grpc_transport import GRPCTransport as Transport
@@ -121,16 +124,29 @@ class Client:
                 f"{self.url} serves a model that `npr-keras export` did not write: its answer has no "
                 f"{', '.join(sorted(missing))}.",
             )
-        for valid, logit, probability, label in zip(
-            *(outputs[k] for k in ("valid", "logit", "probability", "label")), strict=True
-        ):
-            yield Answer(bool(valid), float(logit), float(probability), label.decode())
+        try:
+            rows = zip(
+                *(outputs[k] for k in ("valid", "logit", "probability", "label")), strict=True
+            )
+            answers = [Answer(bool(v), float(z), float(p), name.decode()) for v, z, p, name in rows]
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ServingError(
+                "INTERNAL", f"{self.url}: cannot understand the answer: {error}"
+            ) from error
+        if len(answers) != len(batch):
+            raise ServingError(
+                "INTERNAL", f"{self.url}: {len(answers)} answers to {len(batch)} images."
+            )
+        yield from answers
 
     def facts(self) -> str:
         """What the model says of itself, as JSON: its protocol, calibration and robustness."""
         asked = np.array([b"facts"], object)
-        (found,) = self.predict({"about": asked}, "facts").values()
-        return found[0].decode()
+        found = self.predict({"about": asked}, "facts")
+        try:
+            return next(iter(found.values()))[0].decode()
+        except (StopIteration, IndexError, TypeError, AttributeError) as error:
+            raise ServingError("INTERNAL", f"{self.url}: cannot understand the answer.") from error
 
     def status(self) -> dict[int, str]:
         """Dict from version to its state, such as "AVAILABLE"."""
@@ -148,18 +164,20 @@ class Client:
 
     def _call(self, send):
         """Sends a request, again where that may help, until its time is up."""
-        end, pause = time.monotonic() + self.timeout, _FIRST_PAUSE
-        for left in range(self.retries, -1, -1):
+        end, pause, left = time.monotonic() + self.timeout, _FIRST_PAUSE, self.retries
+        while True:
             try:
                 return send(max(0.001, end - time.monotonic()))
             except ServingError as error:
                 # Not all at once: the pauses of many clients differ.
                 wait = pause * (0.5 + random.random())
-                if error.code not in RETRIED or not left or time.monotonic() + wait > end:
+                hopeless = error.code not in RETRIED or _TOO_LARGE in str(error) or not left
+                if hopeless or time.monotonic() + wait > end:
                     raise ServingError(error.code, f"{self.url}: {error}") from error
                 time.sleep(wait)
                 pause = min(2 * pause, _LONGEST_PAUSE)
-        raise AssertionError("unreachable")
+                # A server that has too much to do is there: only the time says when to give up.
+                left -= error.code != "RESOURCE_EXHAUSTED"
 
 
 def parse_answer(text: bytes):

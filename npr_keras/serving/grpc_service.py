@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 import grpc
@@ -44,7 +45,8 @@ class _Answering:
         except ServingError as error:
             handled.code = error.code
             await context.abort(getattr(grpc.StatusCode, error.code), str(error))
-        except grpc.RpcError:
+        except asyncio.CancelledError:  # the client is gone, or its time is up
+            handled.code = "CANCELLED"
             raise
         except Exception as error:
             handled.code = "INTERNAL"
@@ -141,10 +143,11 @@ class ModelService(_Answering, model_service_pb2_grpc.ModelServiceServicer):
         async with self._handled("reload", context):
             response = model_management_pb2.ReloadConfigResponse()
             try:
-                self.service.models.configure(read_settings(request.config))
+                await self.service.models.reconfigure(read_settings(request.config))
+            except ServingError:
+                raise
             except NPRKerasError as error:
                 raise ServingError("INVALID_ARGUMENT", str(error)) from error
-            await self.service.models.poll()
             return response
 
 

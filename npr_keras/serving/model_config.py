@@ -40,6 +40,8 @@ def read_settings(config) -> list[ModelSettings]:
     """The models of a ModelServerConfig."""
     if not config.HasField("model_config_list"):
         raise ConfigError("Expected a model_config_list with one config for each model.")
+    if not config.model_config_list.config:
+        raise ConfigError("The model_config_list names no model.")
     return [_settings(one) for one in config.model_config_list.config]
 
 

@@ -86,6 +86,27 @@ class Models:
             raise ConfigError(f"Models need names of their own. Given twice: {', '.join(twice)}")
         self.settings = {one.name: one for one in settings}
 
+    async def reconfigure(self, settings: list[ModelSettings]) -> None:
+        """Other models at once, or, where one of them has no version that loads, none of it.
+
+        Raises:
+            ConfigError: See `configure`.
+            ServingError: NOT_FOUND, with what was wrong.
+        """
+        before = list(self.settings.values())
+        # What is served now stays until all of the new ones are there.
+        new = {one.name for one in settings}
+        self.configure([*settings, *(one for one in before if one.name not in new)])
+        await self.poll()
+        missing = [one for one in settings if not self.available()[one.name]]
+        if missing:
+            self.configure(before)
+            await self.poll()
+            paths = ", ".join(f"{one.name} in {one.path}" for one in missing)
+            raise ServingError("NOT_FOUND", f"No version that can be served: {paths}.")
+        self.configure(settings)
+        await self.poll()
+
     async def poll(self) -> None:
         """Looks at the disk once: loads what is new, and then lets go of what is not wanted."""
         async with self._lock:
@@ -124,6 +145,9 @@ class Models:
         except ServingError as error:
             status.state, status.code, status.message = END, error.code, str(error)
             self._log(f"{name}, version {version}: {error}")
+        except Exception as error:
+            status.state, status.code, status.message = END, "INTERNAL", repr(error)
+            self._log(f"{name}, version {version}: {error!r}")
         else:
             status.state = AVAILABLE
             self._log(f"{name}, version {version}: available")

@@ -23,10 +23,12 @@ from npr_keras.serving.states import NAMES
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
 MAX_INFLATED = 100 << 20  # bytes of a body that came compressed
-_MODEL = r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_MODEL = (
+    r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d{1,18})|/labels/(?P<label>[^/:]+))?"
+)
 _ASK = re.compile(_MODEL + r":(?P<method>predict|classify|regress)", re.IGNORECASE)
 _LOOK = re.compile(_MODEL + r"(?P<metadata>/metadata)?", re.IGNORECASE)
-_DISCARDED, _PATIENCE = 1 << 30, 10.0  # bytes and seconds of a body that is too large
+_DISCARDED, _PATIENCE = 1 << 30, 5.0  # bytes and seconds of a body that is too large
 _LARGE = 1 << 16  # bytes: JSON that is not parsed beside other requests
 
 
@@ -49,7 +51,7 @@ class RESTApplication:
             return
         request = Request(scope, receive)
         path = scope["raw_path"].decode("latin-1").partition("?")[0]
-        if not path.startswith("/v1/"):
+        if not path.lower().startswith("/v1/"):
             await self._outside(request, path)(scope, receive, send)
             return
         handled = Handled("rest", "malformed")
@@ -151,7 +153,11 @@ class RESTApplication:
         inflate = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
         most = MAX_INFLATED if inflate else self.max_request
         parts, came, size = [], 0, 0
-        async for part in request.stream():
+        stream = request.stream()
+        declared = request.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared[:20]) > self.max_request:
+            raise await self._too_large(request, stream, self.max_request)
+        async for part in stream:
             came += len(part)
             if inflate:
                 try:
@@ -161,23 +167,25 @@ class RESTApplication:
             parts.append(part)
             size += len(part)
             if came > self.max_request or size > most:
-                request.state.unread = True
-                await _discard(request)
-                raise ServingError(
-                    "INVALID_ARGUMENT",
-                    f"The request's body is larger than {min(most, self.max_request):,} bytes.",
-                )
+                raise await self._too_large(request, stream, min(most, self.max_request))
         if inflate and not inflate.eof:
             raise ServingError("INVALID_ARGUMENT", "The gzip ends too early.")
         return b"".join(parts)
 
+    async def _too_large(self, request: Request, stream, most: int) -> ServingError:
+        request.state.unread = True
+        await _discard(stream)
+        return ServingError(
+            "INVALID_ARGUMENT", f"The request's body is larger than {most:,} bytes."
+        )
 
-async def _discard(request: Request) -> None:
+
+async def _discard(stream) -> None:
     """Reads on, for a while: who is still sending does not see an answer."""
     came = 0
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE):
-            async for part in request.stream():
+            async for part in stream:
                 came += len(part)
                 if came > _DISCARDED:
                     return

@@ -94,7 +94,8 @@ def _array(name: str, value, dtype: np.dtype) -> np.ndarray:
         array = np.array(value)
         if array.dtype.kind not in {"b": "b", "f": "fiu"}.get(dtype.kind, "iu") and array.size:
             raise ValueError(f"expected values of the type {dtype}")
-        cast = array.astype(dtype)
+        with np.errstate(over="ignore"):  # 1e39 is infinite, and taken as that
+            cast = array.astype(dtype)
         if dtype.kind in "iu" and not np.array_equal(cast, array):
             raise ValueError(f"a value is out of the range of {dtype}")
         return cast

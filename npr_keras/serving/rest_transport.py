@@ -27,7 +27,8 @@ class RESTTransport:
                 if cert_file:
                     self._tls.load_cert_chain(cert_file, key_file)
             except (OSError, ssl.SSLError) as error:
-                raise ConfigError(f"Cannot use these certificates: {error}") from error
+                files = ", ".join(f for f in (ca_file, cert_file, key_file) if f)
+                raise ConfigError(f"Cannot use these certificates ({files}): {error}") from error
         self._connection: http.client.HTTPConnection | None = None
         self._path = f"/v1/models/{quote(address.name, safe='')}"
         if address.version is not None:
@@ -41,22 +42,44 @@ class RESTTransport:
         if signature:
             body["signature_name"] = signature
         answer = self._call("POST", f"{self._path}:predict", json.dumps(body).encode(), timeout)
-        outputs = answer.get("outputs")
-        if isinstance(outputs, dict):
-            return {name: _array(value) for name, value in outputs.items()}
-        return {"": _array(outputs)}
+        try:
+            outputs = answer["outputs"]
+            named = outputs if isinstance(outputs, dict) else {"": outputs}
+            return {name: _array(value) for name, value in named.items()}
+        except (KeyError, TypeError, ValueError) as error:
+            raise ServingError("INTERNAL", f"cannot understand the answer: {error}") from error
 
     def status(self, timeout):
         """See `Client.status`."""
         answer = self._call("GET", self._path, None, timeout)
-        return {int(one["version"]): one["state"] for one in answer["model_version_status"]}
+        try:
+            return {int(one["version"]): one["state"] for one in answer["model_version_status"]}
+        except (KeyError, TypeError, ValueError) as error:
+            raise ServingError("INTERNAL", f"cannot understand the answer: {error}") from error
 
     def _call(self, method, path, body, timeout) -> dict:
+        kept = self._connection is not None and self._connection.sock is not None
         try:
-            status, text = self._send(method, path, body, timeout)
+            try:
+                status, text = self._send(method, path, body, timeout)
+            except (ConnectionError, http.client.RemoteDisconnected):
+                if not kept:
+                    raise
+                self.close()  # a connection that was idle for long may be gone; a new one is not
+                status, text = self._send(method, path, body, timeout)
         except TimeoutError as error:
             self.close()
             raise ServingError("DEADLINE_EXCEEDED", f"no answer in {timeout:.3g} s") from error
+        except ssl.SSLError as error:
+            self.close()
+            said = f"no encrypted connection to {self._address.server}: {_reason(error)}"
+            raise ServingError("FAILED_PRECONDITION", said) from error
+        except (http.client.BadStatusLine, http.client.LineTooLong) as error:
+            self.close()
+            if isinstance(error, http.client.RemoteDisconnected):
+                raise ServingError("UNAVAILABLE", "the connection was closed") from error
+            said = "what answers there does not speak HTTP; gRPC's port is for grpc:// addresses"
+            raise ServingError("FAILED_PRECONDITION", said) from error
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise ServingError("UNAVAILABLE", str(error) or type(error).__name__) from error
@@ -89,6 +112,10 @@ class RESTTransport:
         if self._connection:
             self._connection.close()
         self._connection = None
+
+
+def _reason(error: ssl.SSLError) -> str:
+    return getattr(error, "verify_message", "") or error.reason or str(error)
 
 
 def _values(array: np.ndarray):

@@ -46,7 +46,15 @@ class Servable:
                 "FAILED_PRECONDITION",
                 f"Cannot load {self.folder}: {said[0] if said else type(error).__name__}",
             ) from error
-        self._warm_up()
+        try:
+            self._warm_up()
+        except ServingError:
+            raise
+        except Exception as error:
+            raise ServingError(
+                "FAILED_PRECONDITION",
+                f"The warm-up requests of {self.folder} cannot be read: {_first_line(str(error))}",
+            ) from error
 
     def _warm_up(self) -> None:
         path = self.folder / WARM_UP
@@ -167,7 +175,11 @@ def _set(names) -> str:
     return "{" + ",".join(sorted(names)) + "}"
 
 
+_FRAME = ("Graph execution error", "Detected at node", "<stack", "File ", "Traceback")
+
+
 def _first_line(text: str) -> str:
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    useful = [line for line in lines if "Graph execution error" not in line]
-    return (useful or lines or ["unknown error"])[0]
+    """What went wrong, without where in the graph."""
+    lines = [line.strip() for line in text.splitlines()]
+    useful = [line for line in lines if line and not line.startswith(_FRAME)]
+    return useful[0].partition(" [[")[0].strip() if useful else "unknown error"

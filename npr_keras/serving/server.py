@@ -21,6 +21,7 @@ from npr_keras.serving.servable import Servable
 from npr_keras.serving.service import MAX_PIXELS, Handled, Service
 
 REST_TIMEOUT = 30.0  # seconds, as TensorFlow Serving's
+_KEEP_ALIVE = 65  # seconds that an idle connection is kept, longer than most proxies'
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,6 @@ class Server:
         """
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
         settings = self.settings
-        listening = self._listen()
         metrics = Metrics()
         batcher = Batcher(
             settings.max_batch,
@@ -105,7 +105,11 @@ class Server:
             if self._access:
                 self._access(_entry(handled))
 
+        grpc_server, health = make_grpc_server(service, done, settings.max_request)
+        listening = self._listen()
         try:
+            # A port that is taken is found before anything is loaded.
+            self.grpc_port = self._bind(grpc_server)
             await models.poll()
             self._require_all(models)
             application = RESTApplication(service, done, settings.max_request, REST_TIMEOUT)
@@ -113,13 +117,13 @@ class Server:
                 uvicorn.Config(
                     application,
                     log_config=None,
+                    log_level="critical",  # what clients send is told in the access log
                     access_log=False,
+                    timeout_keep_alive=_KEEP_ALIVE,
                     lifespan="off",
                     timeout_graceful_shutdown=int(settings.drain),
                 )
             )
-            grpc_server, health = make_grpc_server(service, done, settings.max_request)
-            self.grpc_port = self._bind(grpc_server)
             await grpc_server.start()
             await set_health(health, True)
             serving = asyncio.create_task(rest.serve(sockets=[listening]))
@@ -147,19 +151,21 @@ class Server:
 
     def _listen(self) -> socket.socket:
         try:
+            host = self.settings.host
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
             listening = socket.create_server(
-                (self.settings.host, self.settings.rest_port), backlog=1024
+                (host, self.settings.rest_port), family=family, backlog=1024
             )
         except OSError as error:
             raise ConfigError(
                 f"Cannot listen to {self.settings.host}:{self.settings.rest_port} "
-                f"({error.strerror}). Give another --rest-port, or 0 for a free one."
+                f"({error.strerror}). Give another --rest-port, 0 for a free one, or another --host."
             ) from error
         self.rest_port = listening.getsockname()[1]
         return listening
 
     def _bind(self, grpc_server) -> int:
-        address = f"{self.settings.host}:{self.settings.grpc_port}"
+        address = f"{bracketed(self.settings.host)}:{self.settings.grpc_port}"
         try:
             return grpc_server.add_insecure_port(address)
         except RuntimeError as error:
@@ -175,6 +181,9 @@ class Server:
                     "number for a name. `npr-keras export MODEL` writes one"
                 )
                 raise ServingError("NOT_FOUND", f"Model {name} cannot be served: {reasons}.")
+            for label, version in models.settings[name].labels.items():
+                if version not in versions:
+                    self._log(f"{name}: the label {label} stands for version {version}, not served")
 
     async def _poll(self, models: Models) -> None:
         while True:
@@ -183,6 +192,11 @@ class Server:
                 await models.poll()
             except Exception as error:  # the next look may find what this one did not
                 self._log(f"cannot look for versions: {error}")
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands before a port."""
+    return f"[{host}]" if ":" in host else host
 
 
 class _HTTPServer(uvicorn.Server):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import struct
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -113,6 +115,7 @@ class Service:
                 "INVALID_ARGUMENT", f"output tensor alias not found in signature: {unknown[0]}"
             )
         handled.rows = max((len(a) if a.ndim else 1 for a in arrays.values()), default=0)
+        self._require_small(arrays)
         if any(a.dtype.kind == "O" for a in arrays.values()):
             arrays = await asyncio.to_thread(self._without_bombs, arrays)
         if servable.is_batched(name):
@@ -123,13 +126,24 @@ class Service:
             outputs = await self.batcher.alone(lambda: servable.run(name, arrays))
         return version, {k: v for k, v in outputs.items() if not only or k in only}
 
+    def _require_small(self, arrays: dict[str, np.ndarray]) -> None:
+        for name, array in arrays.items():
+            if array.dtype.kind != "O" and array.ndim == 4:
+                _, height, width, _ = array.shape
+                if height * width > self.max_pixels:
+                    raise ServingError(
+                        "INVALID_ARGUMENT",
+                        f"{name}: {width} x {height} pixels are more than the {self.max_pixels:,} "
+                        "that are taken.",
+                    )
+
     def _without_bombs(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         kept = {}
         for key, array in arrays.items():
             if array.dtype.kind == "O":
                 array = array.copy()
                 for i, data in enumerate(array.flat):
-                    if _declared_pixels(data) > self.max_pixels:
+                    if max(map(_declared_pixels, _images_in(data)), default=0) > self.max_pixels:
                         array.flat[i] = b""
             kept[key] = array
         return kept
@@ -167,15 +181,34 @@ class Service:
         return await self.predict(spec, {_EXAMPLES: inputs}, handled, wanted)
 
 
+def _images_in(data: bytes) -> list[bytes]:
+    """Bytes that may be an image: these, or those in a tf.Example."""
+    if not data.startswith(b"\n"):  # the first byte of an Example with features
+        return [data]
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.example.example_pb2 import Example
+
+    try:
+        features = Example.FromString(data).features.feature.values()
+    except DecodeError:
+        return []
+    return [value for feature in features for value in feature.bytes_list.value]
+
+
 def _declared_pixels(data: bytes) -> int:
     """What an encoded image says of its size; 0 for what is none."""
     if len(data) < 32:
         return 0
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):  # Pillow does not open all that TensorFlow decodes
+        width, height = struct.unpack(">II", data[16:24])
+        return width * height
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            return image.width * image.height
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as image:
+                return image.width * image.height
     # Pillow's own limit, and whatever its parsers meet.
     except Image.DecompressionBombError:
         return 1 << 62

@@ -22,7 +22,7 @@ _TYPES = {
     22: (np.dtype(np.uint32), "uint32_val"),
     23: (np.dtype(np.uint64), "uint64_val"),
 }
-_MOST = 1 << 28  # values: a shape alone must not fill the memory
+_MOST_REPEATED = 1 << 24  # values that one stands for: a few bytes must not fill the memory
 _NUMBERS = {dtype: number for number, (dtype, _) in _TYPES.items()}
 
 
@@ -63,20 +63,19 @@ def decode_tensor(proto) -> np.ndarray:
     count = math.prod(shape)
     if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise ServingError("INVALID_ARGUMENT", "A tensor must have a shape that is known.")
-    if count > _MOST:
-        raise ServingError("INVALID_ARGUMENT", f"A tensor of {shape} is larger than is taken.")
     if proto.tensor_content and dtype.kind != "O":
         if len(proto.tensor_content) != count * dtype.itemsize:
             raise _unfit(len(proto.tensor_content) // dtype.itemsize, shape)
         return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
     values = list(getattr(proto, field))
     # One value stands for all, and the last one for those that are missing.
-    if dtype.kind != "O" and 0 < len(values) < count:
-        values += [values[-1]] * (count - len(values))
-    if len(values) != count:
+    repeated = dtype.kind != "O" and 0 < len(values) < count <= _MOST_REPEATED
+    if len(values) != count and not repeated:
         raise _unfit(len(values), shape)
     array = np.empty(count, dtype)
-    array[:] = values
+    array[: len(values)] = values
+    if repeated:
+        array[len(values) :] = values[-1]
     return array.reshape(shape)
 
 

@@ -6,10 +6,12 @@ against any address that serves a model which `npr-keras export` wrote.
 
 import asyncio
 import http.client
+import http.server
 import io
 import json
 import os
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -144,3 +146,71 @@ def pictures():
         Image.fromarray(pixels).save(file, form)
         found.append(file.getvalue())
     return found
+
+
+@pytest.fixture
+def start(exported):
+    """Starts servers, of a copy of the model unless another one is given; they end with the test."""
+    started = []
+
+    def start(path=None, **settings):
+        one = Running([ModelSettings("npr", str(path or exported[0]))], **settings)
+        started.append(one)
+        return one
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+def post(server, body, path="/v1/models/npr:predict"):
+    connection = http.client.HTTPConnection("127.0.0.1", server.server.rest_port, timeout=30)
+    try:
+        connection.request("POST", path, body)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.05)
+
+
+class Refusing(http.server.BaseHTTPRequestHandler):
+    """429 and 503 first, then an answer."""
+
+    protocol_version = "HTTP/1.1"
+    statuses = (200,)
+    answer = None
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.bodies.append(body)
+        status = self.statuses[min(len(self.server.bodies), len(self.statuses)) - 1]
+        outputs = {"valid": [True], "logit": [1.5], "probability": [0.8], "label": ["generated"]}
+        answer = {"outputs": outputs} if status == 200 else {"error": "wait"}
+        answer = answer if self.answer is None else self.answer
+        data = b"<html>" if status == 418 else json.dumps(answer).encode()
+        self.send_response(200 if status == 418 else status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def refusing():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
+    server.bodies = []
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()

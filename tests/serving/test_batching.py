@@ -116,16 +116,67 @@ def test_the_queue_is_bounded():
     run(work())
 
 
-def test_who_goes_away_does_not_disturb():
+def test_who_goes_away_is_not_served():
     async def work():
         double = Doubling()
-        batcher = Batcher(8, 0.02)
+        double.go.clear()
+        batcher = Batcher(1, 0.0)
+        tasks = []
+        for x in range(4):  # one runs, three wait
+            tasks.append(asyncio.create_task(batcher.run(("f",), double, {"x": np.array([x])})))
+            await asyncio.sleep(0.02)
+        tasks[1].cancel()
+        tasks[2].cancel()
+        await asyncio.sleep(0.02)
+        assert batcher.waiting == 1
+        double.go.set()
+        assert (await tasks[3])["y"].tolist() == [6]
+        assert double.batches == [1, 1]  # those that nobody waits for were not run
+        assert (batcher.waiting, batcher.waiting_bytes) == (0, 0)
+        # All of a queue may go, and the next one is served as ever.
         gone = asyncio.create_task(batcher.run(("f",), double, {"x": np.array([1])}))
-        stays = asyncio.create_task(batcher.run(("f",), double, {"x": np.array([2])}))
         await asyncio.sleep(0)
         gone.cancel()
-        assert (await stays)["y"].tolist() == [4]
-        assert batcher.waiting == 0
+        assert (await batcher.run(("f",), double, {"x": np.array([5])}))["y"].tolist() == [10]
+        await batcher.close()
+
+    run(work())
+
+
+def test_a_merge_that_fails(monkeypatch):
+    """Not enough memory to put them together: each is run alone."""
+
+    async def work():
+        def failing(*args, **options):
+            raise MemoryError("merge")
+
+        monkeypatch.setattr(np, "concatenate", failing)
+        found = await answers(Batcher(8, 0.01), Doubling(), [[1], [2]])
+        assert found == [[2], [4]]
+
+    run(work())
+
+
+def test_bytes_are_counted(monkeypatch):
+    async def work():
+        monkeypatch.setattr("npr_keras.serving.batching._MOST_MERGED", 100)
+        monkeypatch.setattr("npr_keras.serving.batching._MOST_WAITING", 150)
+        double = Doubling()
+        rows = [[1] * 6, [2] * 6, [3]]  # 8 bytes each
+        found = await answers(Batcher(32, 0.01), double, rows)
+        assert found == [[2] * 6, [4] * 6, [6]]
+        assert double.batches == [12, 1]
+        double.go.clear()
+        batcher = Batcher(1, 0.0)
+        tasks = []
+        for _ in range(2):
+            task = batcher.run(("f",), double, {"x": np.ones(16, int)})
+            tasks.append(asyncio.create_task(task))
+            await asyncio.sleep(0.02)
+        with pytest.raises(ServingError, match="queue is full"):
+            await batcher.run(("f",), double, {"x": np.ones(16, int)})
+        double.go.set()
+        await asyncio.gather(*tasks)
         await batcher.close()
 
     run(work())

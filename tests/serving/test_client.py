@@ -1,12 +1,9 @@
 """The light client: what it sends and understands, what it imports, and how it takes refusals."""
 
-import base64
-import http.server
 import json
 import shutil
 import ssl
 import subprocess
-import threading
 import time
 
 import grpc
@@ -91,7 +88,10 @@ def test_eval_and_query_at_the_command_line(invoke, running, exported, make_set,
     assert done.returncode == 1
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["path"] for row in rows[:-2]] == images
-    assert rows[-2]["error"] == "the server cannot decode it"
+    assert (
+        rows[-2]["error"]
+        == "the server gives no score: no image, or one that is too small or too large"
+    )
     assert rows[-1]["error"] == "No such file or directory"
     assert "10 images" in done.stderr and "2 unreadable" in done.stderr
     lines = invoke("query", *images, "--url", running.grpc(), "--csv").stdout.splitlines()
@@ -126,71 +126,6 @@ def test_nobody_there(scheme, tmp_path):
         client.status()
     assert error.value.code == "UNAVAILABLE"
     assert time.monotonic() - begun > 0.05  # it was tried again
-
-
-class Refusing(http.server.BaseHTTPRequestHandler):
-    """429 and 503 first, then an answer."""
-
-    protocol_version = "HTTP/1.1"
-    statuses = (200,)
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.bodies.append(body)
-        status = self.statuses[min(len(self.server.bodies), len(self.statuses)) - 1]
-        outputs = {"valid": [True], "logit": [1.5], "probability": [0.8], "label": ["generated"]}
-        answer = {"outputs": outputs} if status == 200 else {"error": "wait"}
-        data = b"<html>" if status == 418 else json.dumps(answer).encode()
-        self.send_response(200 if status == 418 else status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args):
-        pass
-
-
-@pytest.fixture
-def refusing():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
-    server.bodies = []
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_it_is_sent_again(refusing, monkeypatch):
-    monkeypatch.setattr(Refusing, "statuses", [429, 503, 200])
-    with Client(f"http://127.0.0.1:{refusing.server_port}/npr") as client:
-        (answer,) = client.score([b"image"])
-    assert (answer.logit, answer.label) == (1.5, "generated")
-    assert len(refusing.bodies) == 3
-    assert refusing.bodies[0] == refusing.bodies[2]
-    sent = base64.b64decode(refusing.bodies[0]["inputs"]["images"][0]["b64"])
-    assert sent == b"image"
-
-
-@pytest.mark.parametrize(("statuses", "code", "times"), [([400], "INVALID_ARGUMENT", 1), ([429], "RESOURCE_EXHAUSTED", 3), ([418], "INTERNAL", 1)])  # fmt: skip
-def test_what_is_not_or_not_for_ever(refusing, monkeypatch, statuses, code, times):
-    monkeypatch.setattr(Refusing, "statuses", statuses)
-    client = Client(f"http://127.0.0.1:{refusing.server_port}/npr", retries=2)
-    with client, pytest.raises(ServingError) as error:
-        list(client.score([b"image"]))
-    assert error.value.code == code
-    assert len(refusing.bodies) == times
-
-
-def test_the_deadline_counts_repetitions(refusing, monkeypatch):
-    monkeypatch.setattr(Refusing, "statuses", [503])
-    begun = time.monotonic()
-    client = Client(f"http://127.0.0.1:{refusing.server_port}/npr", timeout=0.5, retries=99)
-    with client, pytest.raises(ServingError):
-        list(client.score([b"x"]))
-    assert time.monotonic() - begun < 5
-    assert len(refusing.bodies) < 20
 
 
 @pytest.mark.parametrize(
@@ -267,7 +202,10 @@ def test_encrypted(tmp_path, running, refusing, pictures):
     https = f"https://localhost:{refusing.server_port}/npr"
     with Client(https, ca_file=str(certificate)) as client:
         assert next(client.score([b"x"])).label == "generated"
-    with Client(https, timeout=2, retries=0) as client, pytest.raises(ServingError, match="certif"):
+    with (
+        Client(https, timeout=2, retries=0) as client,
+        pytest.raises(ServingError, match=r"self.signed certificate"),
+    ):
         list(client.score([b"x"]))
     with pytest.raises(ConfigError, match="Cannot use these certificates"):
         Client("https://localhost/npr", ca_file=str(tmp_path / "gone.pem"))
@@ -291,3 +229,28 @@ def test_it_imports_nothing_heavy(run_python, running, pictures, tmp_path, proto
     row, loaded = map(json.loads, done.stdout.splitlines())
     assert loaded == []
     assert row["label"] in ("real", "generated")
+
+
+def test_the_wrong_port(running):
+    with Client(running.grpc().replace("grpc", "http"), retries=0) as client:
+        with pytest.raises(ServingError, match=r"does not speak HTTP|closed|reset") as error:
+            client.status()
+        assert str(error.value).isprintable()
+    with pytest.raises(ConfigError, match="go with grpcs:// and https://"):
+        Client(running.rest(), ca_file="ca.pem")
+
+
+def test_a_set_is_judged_by_one_version(running, exported, random):
+    predictor = open_predictor(running.grpc())
+    assert predictor._client.address.version == 1
+    assert open_predictor(running.rest("npr/labels/stable"))._client.address.label == "stable"
+
+
+def test_pixels_in_several_requests(running, exported, random, monkeypatch):
+    monkeypatch.setattr("npr_keras.predict.served._REST_VALUES", 2 * 40 * 50 * 3)
+    pixels = random.integers(0, 256, (5, 40, 50, 3), np.uint8)
+    before = len(running.entries)
+    found = open_predictor(running.rest()).predict(pixels)
+    np.testing.assert_allclose(found, KerasPredictor(exported[1]).predict(pixels), atol=1e-5)
+    rows = [e["rows"] for e in running.entries[before:] if e["signature"] == "pixels"]
+    assert rows == [2, 2, 1]

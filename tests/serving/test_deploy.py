@@ -16,7 +16,7 @@ SETTINGS = ServerSettings()
 BATCHING = {
     "max_batch_size": SETTINGS.max_batch,
     "batch_timeout_micros": round(SETTINGS.batch_timeout * 1e6),
-    "max_enqueued_batches": SETTINGS.max_queue,
+    "max_enqueued_batches": SETTINGS.max_queue // SETTINGS.max_batch,
 }
 
 

@@ -43,6 +43,18 @@ def test_strings_are_tensorflows():
     assert decode_tensor(messages.TensorProto.FromString(theirs)).tolist() == array.tolist()
 
 
+def test_values_that_stand_for_others():
+    """One for all, or the last one for the rest; not for as many as would fill the memory."""
+    proto = tf.make_tensor_proto(np.zeros((2, 3), np.float32))
+    proto.tensor_content = b""
+    proto.float_val.extend([1.0, 2.0])
+    np.testing.assert_array_equal(decode_tensor(proto), tf.make_ndarray(proto))
+    assert decode_tensor(proto).tolist() == [[1, 2, 2], [2, 2, 2]]
+    proto.tensor_shape.dim[0].size = 1 << 25
+    with pytest.raises(ServingError, match="2 values do not fill"):
+        decode_tensor(proto)
+
+
 @pytest.mark.parametrize("change", ["dtype", "shape", "content", "unknown"])
 def test_tensors_that_do_not_add_up(change):
     proto = encode_tensor(np.zeros((2, 2), np.float32), messages.TensorProto())

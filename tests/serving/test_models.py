@@ -100,6 +100,28 @@ def test_a_broken_version_leaves_the_old_one(base):
     asyncio.run(work())
 
 
+def test_whatever_a_load_raises(base):
+    """An error that nobody thought of is the version's end, and not the server's."""
+
+    async def work():
+        def failing(folder):
+            if folder.name == "2":
+                raise RuntimeError("odd")
+            return load(folder)
+
+        path = base(1)
+        models, lines = models_of(path, failing)
+        await models.poll()
+        base(2)
+        await models.poll()
+        assert models.find("npr") == (1, "servable 1")
+        status = models.status("npr", 2)[2]
+        assert (status.state, status.code) == (END, "INTERNAL")
+        assert "odd" in lines[-1]
+
+    asyncio.run(work())
+
+
 def test_a_version_that_is_taken_away(base):
     async def work():
         path = base(1, 2)
@@ -170,6 +192,21 @@ def test_another_configuration(base, tmp_path):
     asyncio.run(work())
 
 
+def test_a_configuration_that_cannot_be_served_changes_nothing(base, tmp_path):
+    async def work():
+        models, _ = models_of(base(1))
+        await models.poll()
+        wrong = [ModelSettings("npr", str(tmp_path / "npr")), ModelSettings("new", "/nowhere")]
+        with pytest.raises(ServingError, match="new in /nowhere"):
+            await models.reconfigure(wrong)
+        assert models.available() == {"npr": [1]}
+        (tmp_path / "second" / "5").mkdir(parents=True)
+        await models.reconfigure([ModelSettings("second", str(tmp_path / "second"))])
+        assert models.available() == {"second": [5]}
+
+    asyncio.run(work())
+
+
 def test_config_file(tmp_path):
     file = tmp_path / "models.config"
     file.write_text("""
@@ -193,6 +230,7 @@ def test_config_file(tmp_path):
     [
         ("model {", "is no model config"),
         ("", "Expected a model_config_list"),
+        ("model_config_list {}", "names no model"),
         ('model_config_list { config { name: "a" } }', "a name and a base_path"),
         (
             'model_config_list { config { name: "a" base_path: "b" model_platform: "onnx" } }',

@@ -2,56 +2,27 @@
 
 import base64
 import http.client
-import io
 import json
 import os
 import re
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import threading
 import time
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import error_of
-from PIL import Image
 
 from npr_keras.errors import ConfigError, ServingError
 from npr_keras.serving import Client
 from npr_keras.serving.models import ModelSettings
 
-from .conftest import Running
-
-
-@pytest.fixture
-def start(exported):
-    """Starts servers, of a copy of the model unless another one is given; they end with the test."""
-    started = []
-
-    def start(path=None, **settings):
-        one = Running([ModelSettings("npr", str(path or exported[0]))], **settings)
-        started.append(one)
-        return one
-
-    yield start
-    for one in started:
-        one.stop()
-
-
-def post(server, body, path="/v1/models/npr:predict"):
-    connection = http.client.HTTPConnection("127.0.0.1", server.server.rest_port, timeout=30)
-    try:
-        connection.request("POST", path, body)
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
-    finally:
-        connection.close()
+from .conftest import wait_for
 
 
 def test_a_new_version_and_no_request_is_lost(start, exported, pictures, tmp_path):
@@ -85,13 +56,6 @@ def test_a_new_version_and_no_request_is_lost(start, exported, pictures, tmp_pat
     assert "npr, version 1: unloaded" in server.lines
 
 
-def wait_for(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.05)
-
-
 def test_a_version_that_does_not_answer_its_warm_up(start, exported, tmp_path):
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
@@ -113,56 +77,6 @@ def test_a_version_that_does_not_answer_its_warm_up(start, exported, tmp_path):
         wait_for(lambda: client.status().get(2) == "END")
         assert client.status()[1] == "AVAILABLE"
     assert any("A warm-up request of" in line for line in server.lines)
-
-
-def test_limits(start, pictures):
-    """Bodies, messages and pictures that are too large, each with its own answer."""
-    server = start(max_request=1 << 20, max_pixels=100 * 100)
-    status, body = post(server, b"[" * (3 << 20))
-    assert status == 413
-    assert body["error"] == "The request's body is larger than 1,048,576 bytes."
-    with Client(server.grpc(), retries=0) as client:
-        with pytest.raises(ServingError) as error:
-            list(client.score([bytes(2 << 20)]))
-        assert error.value.code == "RESOURCE_EXHAUSTED"
-        file = io.BytesIO()
-        Image.new("RGB", (101, 100)).save(file, "PNG")
-        large, small, bomb = client.score([file.getvalue(), pictures[0], png_bomb()])
-    assert (large.valid, small.valid, bomb.valid) == (False, True, False)
-
-
-def png_bomb(side=60_000):
-    """A few bytes that declare a picture of 11 GB."""
-
-    def chunk(kind, data):
-        checked = kind + data
-        return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
-
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
-
-
-def test_too_many_wait(start, pictures):
-    """Beyond the queue: 429 and RESOURCE_EXHAUSTED; who asks again is answered."""
-    server = start(max_queue=1, max_batch=1, batch_timeout=0.0)
-    body = json.dumps({"instances": [{"b64": base64.b64encode(pictures[1]).decode()}] * 40})
-    found, errors = [], []
-
-    def ask():
-        found.append(post(server, body)[0])
-
-    def ask_again():
-        with Client(server.grpc(), retries=50, timeout=60) as client:
-            errors.extend(a for a in client.score(pictures[:1]) if not a.valid)
-
-    threads = [threading.Thread(target=f) for f in [ask] * 8 + [ask_again] * 3]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert set(found) == {200, 429}
-    assert errors == []
-    assert "RESOURCE_EXHAUSTED" in {entry["code"] for entry in server.entries}
 
 
 def test_metrics_and_access_log(start, pictures):
@@ -203,6 +117,27 @@ def test_half_a_request_disturbs_nobody(start, pictures):
     with Client(server.rest()) as client:
         assert next(client.score(pictures)).valid
     slow.close()
+
+
+def test_on_ipv6(start, pictures):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    server = start(host="::1").server
+    for url in (f"http://[::1]:{server.rest_port}/npr", f"grpc://[::1]:{server.grpc_port}/npr"):
+        with Client(url, retries=0) as client:
+            assert next(client.score(pictures)).valid
+
+
+def test_warm_up_requests_that_are_cut_short(exported, tmp_path):
+    from npr_keras.serving.servable import Servable
+
+    shutil.copytree(exported[0] / "1", tmp_path / "1")
+    path = tmp_path / "1" / "assets.extra" / "tf_serving_warmup_requests"
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(ServingError, match=r"warm-up requests of .* cannot be read"):
+        Servable(tmp_path / "1")
 
 
 def test_what_cannot_be_served(start, tmp_path):
@@ -296,7 +231,7 @@ def test_how_the_real_one_is_started(invoke, exported):
     said = invoke("serve", folder, "--print-tf-serving", "--max-batch", 64, "--rest-port", 8081)
     command = said.stdout.replace(" \\\n    ", " ")
     assert f"-v {folder}:/models/npr:ro" in command
-    assert "-p 8081:8501" in command
+    assert "-p 127.0.0.1:8081:8501" in command
     assert "--model_base_path=/models/npr" in command and "--enable_batching" in command
     assert "max_batch_size { value: 64 }" in said.stdout
     # The flags are the real server's; what it reads lies in deploy/.

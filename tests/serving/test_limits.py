@@ -1,0 +1,123 @@
+"""What is too much for a server: each has its own answer, and disturbs nobody."""
+
+import base64
+import io
+import json
+import struct
+import threading
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from npr_keras.errors import ServingError
+from npr_keras.serving import Client
+
+from .conftest import post, wait_for
+
+
+def test_limits(start, pictures):
+    """Bodies, messages and pictures that are too large, each with its own answer."""
+    server = start(max_request=1 << 20, max_pixels=100 * 100)
+    status, body = post(server, b"[" * (3 << 20))
+    assert status == 413
+    assert body["error"] == "The request's body is larger than 1,048,576 bytes."
+    for size in ((1 << 20) + 1, (1 << 20) + 50_000):  # in the last part that comes
+        status, body = post(server, b"[" * size)
+        assert (status, body["error"][:30]) == (413, "The request's body is larger t")
+    with Client(server.grpc(), retries=5) as client:
+        with pytest.raises(ServingError) as error:
+            list(client.score([bytes(2 << 20)]))
+        assert error.value.code == "RESOURCE_EXHAUSTED"
+        file = io.BytesIO()
+        Image.new("RGB", (101, 100)).save(file, "PNG")
+        large, small, bomb = client.score([file.getvalue(), pictures[0], png_bomb()])
+        with pytest.raises(ServingError, match="102 x 100 pixels are more than the 10,000"):
+            client.predict({"pixels": np.zeros((1, 100, 102, 3), np.uint8)}, "pixels")
+    assert (large.valid, small.valid, bomb.valid) == (False, True, False)
+    odd = file.getvalue().replace(b"IDAT", b"tEXt", 1)  # Pillow refuses it
+    rows = [{"image/encoded": {"b64": base64.b64encode(d).decode()}} for d in (odd, png_bomb())]
+    body = json.dumps({"signature_name": "classify", "examples": rows})
+    status, answer = post(server, body, "/v1/models/npr:classify")
+    assert status == 200
+    assert all(np.isnan(score) for row in answer["results"] for _, score in row)
+
+
+def test_bombs_are_not_decoded(exported):
+    """Found by what they declare, wherever they are wrapped."""
+    import tensorflow as tf
+
+    from npr_keras.serving.service import _declared_pixels, _images_in
+
+    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[png_bomb()]))
+    example = tf.train.Example(features=tf.train.Features(feature={"x": feature}))
+    assert _images_in(example.SerializeToString()) == [png_bomb()]
+    assert _images_in(b"\nno example") == []
+    assert _declared_pixels(png_bomb()) == 60_000**2
+    spoilt = png_bomb()[:29] + b"\0\0\0\0" + png_bomb()[33:]  # the header's checksum
+    assert _declared_pixels(spoilt) == 60_000**2
+    assert _declared_pixels(b"no image" * 9) == 0
+
+
+def test_why_a_graph_fails_is_said(start):
+    body = {"signature_name": "pixels", "instances": [[[[1, 2, 3]]]]}
+    status, answer = post(start(), json.dumps(body))
+    assert status == 400
+    assert "Detected at node" not in answer["error"]
+    assert len(answer["error"]) > 20
+
+
+def test_who_gives_up_is_not_served(start, pictures):
+    """A deadline that passed: CANCELLED in the log, and no work for nobody."""
+    server = start(max_batch=1, batch_timeout=0.0)
+
+    def give_up():
+        with Client(server.grpc(), timeout=0.05, retries=0) as client:
+            with pytest.raises(ServingError) as error:
+                list(client.score(pictures[1:2] * 8))
+            assert error.value.code == "DEADLINE_EXCEEDED"
+
+    threads = [threading.Thread(target=give_up) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # Those that the server has heard of at all.
+    wait_for(lambda: "CANCELLED" in {entry["code"] for entry in server.entries})
+    with Client(server.grpc()) as client:
+        assert next(client.score(pictures)).valid
+
+
+def png_bomb(side=60_000):
+    """A few bytes that declare a picture of 11 GB."""
+
+    def chunk(kind, data):
+        checked = kind + data
+        return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+def test_too_many_wait(start, pictures):
+    """Beyond the queue: 429 and RESOURCE_EXHAUSTED; who asks again is answered."""
+    server = start(max_queue=1, max_batch=1, batch_timeout=0.0)
+    body = json.dumps({"instances": [{"b64": base64.b64encode(pictures[1]).decode()}] * 40})
+    found, errors = [], []
+
+    def ask():
+        found.append(post(server, body)[0])
+
+    def ask_again():
+        with Client(server.grpc(), retries=50, timeout=60) as client:
+            errors.extend(a for a in client.score(pictures[:1]) if not a.valid)
+
+    threads = [threading.Thread(target=f) for f in [ask] * 8 + [ask_again] * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(found) == {200, 429}
+    assert errors == []
+    assert "RESOURCE_EXHAUSTED" in {entry["code"] for entry in server.entries}
