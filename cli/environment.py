@@ -21,6 +21,11 @@ NEEDED_FOR = {
         'pip install "npr-keras[tensorboard]"',
     ),
     "tensorflow-serving-api": ("TF Serving's messages", "pip install tensorflow-serving-api"),
+    "uvicorn": ("npr-keras serve", 'pip install "npr-keras[serve]"'),
+    "onnxruntime": ("ONNX files", 'pip install "npr-keras[onnx]"'),
+    "openvino": ("OpenVINO models", 'pip install "npr-keras[openvino]"'),
+    "ai-edge-litert": ("TFLite files", 'pip install "npr-keras[litert]"'),
+    "matplotlib": ("reports, figures", 'pip install "npr-keras[report]"'),
 }
 
 

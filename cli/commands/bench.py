@@ -7,7 +7,7 @@ import json
 import click
 
 from npr_keras.config import PRECISIONS
-from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
+from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, native_stderr_kept
 
 
 @click.command("bench")
@@ -67,7 +67,8 @@ def command(task, batch_size, size, steps, rounds, precision, models, as_json, b
     from npr_keras.bench.speed import measure
     from npr_keras_cli import render
 
-    rates = measure(task, batch_size, size, steps, rounds, precision, models)
+    with native_stderr_kept():
+        rates = measure(task, batch_size, size, steps, rounds, precision, models)
     if as_json:
         what = {"task": task, "backend": backend, "batch_size": batch_size, "size": size}
         click.echo(
