@@ -65,7 +65,8 @@ def import_tensorflow_quietly() -> None:
     # Beyond "2" nothing is lost: what stops TensorFlow is raised in Python, and what it calls an
     # error and goes on after (an optimisation that was not made) is no news to a user.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    with native_stderr_kept() as kept:
+    # Python's stays as it is: loggers that are made now keep it.
+    with native_stderr_kept(python=False) as kept:
         try:
             import tensorflow as tf
 
@@ -77,8 +78,9 @@ def import_tensorflow_quietly() -> None:
 
 
 @contextlib.contextmanager
-def native_stderr_kept():
-    """Keeps what C++ libraries write to stderr in a file, which it gives; Python still writes.
+def native_stderr_kept(python: bool = True):
+    """Keeps what C++ libraries write to stderr in a file, which it gives; Python still writes to the
+    terminal, unless `python` is False.
 
     A user who sets TF_CPP_MIN_LOG_LEVEL sees all of it.
     """
@@ -89,7 +91,7 @@ def native_stderr_kept():
             terminal = os.dup(2)
             shown = stack.enter_context(open(terminal, "w", errors="backslashreplace"))
             stack.callback(os.dup2, terminal, 2)
-            if _is_stderr(sys.stderr):
+            if python and _is_stderr(sys.stderr):
                 stack.enter_context(contextlib.redirect_stderr(shown))
             os.dup2(kept.fileno(), 2)
         yield kept

@@ -21,6 +21,7 @@ COMMANDS = {
     "explain": "explain",
     "calibrate": "calibrate",
     "robustness": "robustness",
+    "ablate": "ablate",
     "export": "export",
     "serve": "serve",
     "query": "query",

@@ -15,7 +15,7 @@ def run_training(options: dict) -> dict:
     """Runs `npr-keras train` with its parsed options; returns what --json prints."""
     from npr_keras.data.folder import find_source
 
-    source = find_source(_source_folder(options), options["classes"])
+    source = find_source(source_folder(options), options["classes"])
     config = TrainingConfig(
         epochs=options["epochs"],
         batch_size=options["batch_size"],
@@ -64,7 +64,7 @@ def run_training(options: dict) -> dict:
     }
 
 
-def _source_folder(options) -> Path:
+def source_folder(options) -> Path:
     from npr_keras.data.sources import SIMULATED, locate_source
 
     if options["source"] == SIMULATED and not Path(SIMULATED).is_dir():

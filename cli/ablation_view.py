@@ -1,0 +1,127 @@
+"""Ablations as a person watches them: the plan, a line a run, and the table in the end."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from npr_keras_cli.backend import import_tensorflow_quietly
+from npr_keras_cli.console import progress_bar, say, stdout
+
+
+def _prepared(options: dict):
+    """The grid, its plan, a function from variants to sources, and the judged sets."""
+    from npr_keras.ablation.grid import get_grid
+    from npr_keras.ablation.plan import Plan
+    from npr_keras.data.folder import find_source
+    from npr_keras_cli.suites_view import judged_sets, sets_of_suite
+    from npr_keras_cli.training_view import source_folder
+
+    grid = get_grid(options["grid"])
+    folder = source_folder(options)
+    if options["data"]:
+        sets = judged_sets(options["data"], False)
+    else:
+        sets, _ = sets_of_suite(options["suite"], options["data_root"], False, False)
+    known = find_source(folder).classes
+
+    def source_of(variant):
+        if isinstance(variant.classes, int):
+            return find_source(folder, known[: variant.classes] if variant.classes else ())
+        return find_source(folder, variant.classes)
+
+    out = Path(options["out"] or Path("ablations", grid.name))
+    described = {"source": find_source(folder).fingerprint(), "backend": options["backend"]}
+    plan = Plan.of(out, grid, options["seeds"], options["training"], described)
+    return grid, plan, source_of, sets
+
+
+def dry_run(options: dict) -> None:
+    """Lists the runs; measures a few steps to say how long they may take."""
+    grid, plan, source_of, sets = _prepared(options)
+    import_tensorflow_quietly()
+    from npr_keras.ablation.estimate import seconds_of
+
+    total = 0.0
+    names = {variant.slug: variant for variant in grid.variants}
+    by_variant: dict[str, float] = {}
+    for run in plan.runs:
+        if run.variant not in by_variant and not run.is_done:
+            variant = names[run.variant]
+            by_variant[run.variant] = seconds_of(variant, plan, source_of(variant), sets)
+        seconds = 0.0 if run.is_done else by_variant[run.variant]
+        total += seconds
+        state = "done" if run.is_done else f"{seconds:6.0f} s"
+        stdout().print(f"{names[run.variant].name:34} seed {run.seed:<6} {state:>10}", markup=False)
+    say(f"\n{len(plan.runs)} runs, about {total / 60:.0f} minutes here, from a few steps of each.")
+
+
+def run_ablation(options: dict) -> tuple[dict, int]:
+    """Does what is left to do; returns the result, and how many runs failed."""
+    grid, plan, source_of, sets = _prepared(options)
+    import_tensorflow_quietly()
+    import keras
+
+    from npr_keras.ablation.result import ablation_result
+    from npr_keras.ablation.run import run_grid
+
+    done = sum(run.is_done for run in plan.runs)
+    more = f", {done} of them done before" if done else ""
+    say(f"{grid.name}: {len(plan.runs)} runs{more}, in {plan.folder}")
+    names = {variant.slug: variant.name for variant in grid.variants}
+    failures: dict = {}
+    begun = time.monotonic()
+    with progress_bar() as bar:
+        task = bar.add_task("", total=len(plan.runs), completed=done, note="")
+
+        def show(what):
+            label = f"{names[what.run.variant]}, seed {what.run.seed}"
+            if what.state == "begun":
+                bar.update(task, description=label, completed=what.done)
+            elif what.state == "waiting":
+                bar.update(task, description=f"waiting for {what.note}")
+            elif what.state == "failed":
+                failures[label] = what.note
+                bar.console.print(f"failed: {label}: {what.note}", markup=False)
+            else:
+                bar.update(task, completed=what.done)
+                bar.console.print(f"{what.done}/{what.total}  {label}", markup=False)
+
+        class Epochs(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                bar.update(task, note=f"epoch {epoch + 1}")
+
+        try:
+            run_grid(plan, grid, source_of, sets, show, lambda run: [Epochs()], options["pipeline"])
+        except KeyboardInterrupt:
+            bar.stop()
+            say("\nInterrupted. What was done is kept; the same command goes on with it.")
+            raise SystemExit(1) from None
+    say(f"{(time.monotonic() - begun) / 60:.0f} minutes\n")
+    if failures and not any(run.is_done for run in plan.runs):
+        raise click.ClickException(
+            "Every run failed, the first with: " + next(iter(failures.values()))
+        )
+    return ablation_result(plan.folder), len(failures)
+
+
+def show_result(result: dict) -> None:
+    """Prints an ablation: means and spread, and differences to the default."""
+    from npr_keras.ablation.written import NOTE, rows_of
+
+    print_line = stdout().print
+    paper = any(row["paper"] for row in result["variants"])
+    head = f"{'variant':22}{'seeds':>5} {'acc':>11} {'AP':>11} {'difference of AP':>22}"
+    print_line(head + ("  paper" if paper else ""), style="bold", markup=False)
+    for row in rows_of(result):
+        line = f"{row['name'][:22]:22}{row['seeds']:>5} {row['accuracy']:>11} "
+        line += f"{row['average_precision']:>11} {row['difference']:>22}"
+        print_line(line + (f"{row['paper_ap']:>7}" if paper else ""), markup=False)
+    for row in result["variants"]:
+        for seed, reason in row["failures"].items():
+            print_line(
+                f"failed: {row['name']}, seed {seed}: {reason}", markup=False, soft_wrap=True
+            )
+    print_line(f"\n{result['done']} of {result['runs']} runs. {NOTE}", style="dim", markup=False)

@@ -1,0 +1,125 @@
+"""`npr-keras ablate`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from npr_keras.config import TrainingConfig
+from npr_keras_cli.backend import backend_option
+from npr_keras_cli.options import pipeline_option
+
+
+def _fields(ctx, param, values):
+    """`epochs=4` -> {"epochs": 4}."""
+    found = {}
+    for value in values:
+        name, _, text = value.partition("=")
+        if name not in TrainingConfig.__dataclass_fields__ or not text or name == "seed":
+            known = ", ".join(n for n in TrainingConfig.__dataclass_fields__ if n != "seed")
+            raise click.BadParameter(f"{value!r}: expected FIELD=VALUE with one of {known}.")
+        try:
+            found[name] = None if text == "none" else json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found
+
+
+def _seeds(ctx, param, value):
+    """`3` -> 100, 101, 102; `1,5,9` -> these."""
+    try:
+        numbers = [int(part) for part in value.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{value!r}: expected a count, or seeds: 1,5,9.") from None
+    if len(numbers) == 1:
+        numbers = [TrainingConfig.seed + i for i in range(numbers[0])]
+    if not numbers or min(numbers) < 0 or len(set(numbers)) < len(numbers):
+        raise click.BadParameter(f"{value!r}: expected a count above 0, or different seeds.")
+    return tuple(numbers)
+
+
+@click.group("ablate", invoke_without_command=True)
+@click.option(
+    "--grid",
+    help="table7, scale, trunk, input, augmentation, source-classes, or a YAML file.",
+)
+@click.option("--source", default="simulated", show_default=True, help="As for train.")
+@click.option("--suite", default="simulated", show_default=True, help="As for eval.")
+@click.option("--data", type=click.Path(), help="Images to judge on, instead of --suite.")
+@click.option("--data-root", envvar="NPR_DATA", type=click.Path(), help="As for train and eval.")
+@click.option(
+    "--seeds", default="3", show_default=True, callback=_seeds, help="How many, or which: 1,5,9."
+)
+@click.option(
+    "--set",
+    "training",
+    multiple=True,
+    callback=_fields,
+    help="A field of the recipe for all variants: --set epochs=4 --set crop=96.",
+)
+@click.option("--out", type=click.Path(file_okay=False), help="[default: ablations/<grid>]")
+@click.option("--dry-run", is_flag=True, help="List the runs and about how long they take.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@pipeline_option
+@backend_option
+@click.pass_context
+def command(ctx, as_json, **options):
+    """Train and judge variants with several seeds, and tell which differences are real.
+
+    Every variant is trained and judged once for each seed, in a folder of its own. Stopped or
+    killed, the same command goes on; several processes may work in one folder. The interval of a
+    difference is over seeds and images; 0 inside it means that nothing was shown.
+
+    \b
+    npr-keras ablate --grid table7 --set epochs=4 --set crop=96
+    npr-keras ablate report ablations/table7 --write table.tex --write figure.png
+    """
+    if ctx.invoked_subcommand:
+        return
+    if not options["grid"]:
+        raise click.UsageError("Which grid: --grid NAME, or a YAML file. See --help.")
+    from npr_keras_cli.ablation_view import dry_run, run_ablation, show_result
+
+    if options.pop("dry_run"):
+        dry_run(options)
+        return
+    result, failed = run_ablation(options)
+    if as_json:
+        click.echo(json.dumps(result, indent=2))
+    else:
+        show_result(result)
+    if failed:
+        ctx.exit(1)
+
+
+@command.command("report")
+@click.argument("folder", type=click.Path())
+@click.option(
+    "--write",
+    "targets",
+    multiple=True,
+    type=click.Path(dir_okay=False),
+    help="Also to a file: .md, .tex, .csv, .json, .png or .svg; several times if you like.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def report(folder, targets, as_json):
+    """Show an ablation, also while it runs.
+
+    \b
+    npr-keras ablate report ablations/table7
+    npr-keras ablate report ablations/table7 --write table.md --write figure.svg
+    """
+    from npr_keras.ablation.result import ablation_result
+    from npr_keras.ablation.written import check_target, write_result
+    from npr_keras_cli.ablation_view import show_result
+
+    for target in targets:
+        check_target(target)
+    result = ablation_result(folder)
+    for target in targets:
+        write_result(result, target)
+    if as_json:
+        click.echo(json.dumps(result, indent=2))
+    else:
+        show_result(result)

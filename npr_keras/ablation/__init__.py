@@ -1,0 +1,1 @@
+"""Variants of a detector, each trained and judged with several seeds, and what differs for sure."""

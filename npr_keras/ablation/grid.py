@@ -1,0 +1,207 @@
+"""What is varied: variants as data, in named grids or in a file of the user's."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from npr_keras.config import PROTOCOLS, DetectorConfig, TrainingConfig
+from npr_keras.errors import ConfigError, MissingPackageError
+
+PROTOCOL = "protocol"  # the name that a variant's protocol goes by
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of an ablation: what it does differently.
+
+    Args:
+        name: What tables call it.
+        representation: Arguments of the layer `NPR`.
+        detector: Fields of `DetectorConfig`.
+        training: Fields of `TrainingConfig`.
+        classes: The source's classes that are trained on: their number, the first ones counting, or
+            their names; 0 is all.
+        protocol: How images become pixels where it is judged; by default as the suite says.
+    """
+
+    name: str
+    representation: Mapping = field(default_factory=dict)
+    detector: Mapping = field(default_factory=dict)
+    training: Mapping = field(default_factory=dict)
+    classes: int | tuple[str, ...] = 0
+    protocol: str = ""
+
+    @property
+    def slug(self) -> str:
+        """Its folder's name."""
+        return re.sub(r"[^a-z0-9.]+", "-", self.name.lower()).strip("-")
+
+    def training_config(self, base: Mapping, seed: int) -> TrainingConfig:
+        """The recipe, from what all variants share."""
+        return TrainingConfig.from_dict({**base, **self.training, "seed": seed})
+
+    def detector_config(self) -> DetectorConfig:
+        """The detector's settings."""
+        return DetectorConfig.from_dict(
+            {k: tuple(v) if isinstance(v, list) else v for k, v in self.detector.items()}
+        )
+
+    def to_dict(self) -> dict:
+        """What decides its runs."""
+        return {
+            "representation": dict(self.representation),
+            "detector": dict(self.detector),
+            "training": dict(self.training),
+            "classes": self.classes if isinstance(self.classes, int) else list(self.classes),
+            PROTOCOL: self.protocol,
+        }
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Variants that are compared.
+
+    Args:
+        name: What it is called.
+        variants: The rows.
+        default: The name of the one that the others are compared with.
+    """
+
+    name: str
+    variants: tuple[Variant, ...]
+    default: str
+
+    def __post_init__(self):
+        slugs = [variant.slug for variant in self.variants]
+        if not all(slugs) or len(set(slugs)) < len(slugs):
+            raise ConfigError(
+                "Variants need names of their own, apart from case and punctuation. Received: "
+                f"{[variant.name for variant in self.variants]}"
+            )
+        if self.default not in [variant.name for variant in self.variants]:
+            raise ConfigError(
+                f"The default must be one of the variants. Received: {self.default!r}"
+            )
+
+
+def _table_7() -> Grid:
+    variants = [
+        Variant(
+            f"window {window}, {f'w_{reference}' if isinstance(reference, int) else reference}",
+            {"window": window, "reference": reference},
+        )
+        for window in (2, 3)
+        for reference in (1, 2, 3, 4, "avg", "max")
+    ]
+    return Grid("table7", tuple(variants), "window 2, w_1")
+
+
+def _scale() -> Grid:
+    variants = [Variant(f"scale {shown}", {"scale": value}) for shown, value in
+                (("2/3", 2 / 3), ("1/3", 1 / 3), ("1", 1.0), ("2", 2.0))]  # fmt: skip
+    return Grid("scale", tuple(variants), "scale 2/3")
+
+
+def _trunk() -> Grid:
+    variants = [
+        Variant("blocks 3+4, width 64"),
+        Variant("blocks 3", detector={"blocks": (3,)}),
+        Variant("blocks 3+4+6", detector={"blocks": (3, 4, 6)}),
+        Variant("blocks 1+1", detector={"blocks": (1, 1)}),
+        Variant("width 32", detector={"width": 32}),
+        Variant("width 16", detector={"width": 16}),
+    ]
+    return Grid("trunk", tuple(variants), "blocks 3+4, width 64")
+
+
+def _input() -> Grid:
+    variants = [
+        Variant("resized", protocol="resize256"),
+        Variant("cropped", training={"resize": None}, protocol="centercrop"),
+        Variant("native", training={"resize": None}, protocol="native"),
+    ]
+    return Grid("input", tuple(variants), "resized")
+
+
+def _augmentation() -> Grid:
+    variants = [Variant("flip"), Variant("none", training={"flip": 0.0})]
+    return Grid("augmentation", tuple(variants), "flip")
+
+
+def _classes() -> Grid:
+    variants = [Variant("4 classes", classes=4), Variant("2 classes", classes=2),
+                Variant("1 class", classes=1)]  # fmt: skip
+    return Grid("source-classes", tuple(variants), "4 classes")
+
+
+GRIDS = {
+    grid.name: grid
+    for grid in (_table_7(), _scale(), _trunk(), _input(), _augmentation(), _classes())
+}
+
+
+def get_grid(name: str) -> Grid:
+    """A grid of `GRIDS`, or the one in a YAML file.
+
+    Raises:
+        ConfigError: If there is neither, or the file is none.
+        MissingPackageError: If the file cannot be read for want of PyYAML.
+    """
+    if name in GRIDS:
+        return GRIDS[name]
+    if os.path.exists(name):
+        return read_grid(name)
+    raise ConfigError(
+        f"No grid of this name, and no file: {name!r}. Known: {', '.join(GRIDS)}; or a YAML file."
+    )
+
+
+def read_grid(path: str | os.PathLike) -> Grid:
+    """A grid from a YAML file: `variants`, each with a `name` and what it does differently, and
+    `default`, by default the first.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    try:
+        import yaml
+    except ImportError as error:
+        raise MissingPackageError('A grid in YAML needs pip install "npr-keras[ablate]"') from error
+    try:
+        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"Cannot read the grid {os.fspath(path)}: {error}") from error
+    rows = found.get("variants") if isinstance(found, dict) else None
+    if not isinstance(rows, list) or not rows or set(found) - {"variants", "default"}:
+        raise ConfigError(
+            f"{os.fspath(path)}: expected `variants`, a list, and perhaps `default`. Received: {found}"
+        )
+    variants = tuple(_variant(row, os.fspath(path)) for row in rows)
+    return Grid(Path(path).stem, variants, found.get("default", variants[0].name))
+
+
+def _variant(row, path: str) -> Variant:
+    known = {"name", "representation", "detector", "training", "classes", PROTOCOL}
+    if not isinstance(row, dict) or not isinstance(row.get("name"), str) or set(row) - known:
+        raise ConfigError(
+            f"{path}: each variant has a name and some of {', '.join(sorted(known - {'name'}))}. "
+            f"Received: {row}"
+        )
+    for part in ("representation", "detector", "training"):
+        if not isinstance(row.get(part, {}), dict):
+            raise ConfigError(
+                f"{path}, {row['name']}: {part} holds fields. Received: {row[part]!r}"
+            )
+    if row.get(PROTOCOL, "") not in ("", *PROTOCOLS):
+        raise ConfigError(
+            f"{path}, {row['name']}: the protocol is one of {', '.join(PROTOCOLS)}. "
+            f"Received: {row[PROTOCOL]!r}"
+        )
+    classes = row.get("classes", 0)
+    if isinstance(classes, list):
+        row = {**row, "classes": tuple(map(str, classes))}
+    return Variant(**row)

@@ -1,0 +1,149 @@
+"""Every variant with every seed: trained and judged, once, by whoever comes first."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from npr_keras.ablation.grid import Grid, Variant
+from npr_keras.ablation.plan import Plan, Run
+from npr_keras.atomic import write_text
+from npr_keras.config import PROTOCOLS
+from npr_keras.data.records import ImageSet, Source
+from npr_keras.errors import MissingPackageError
+from npr_keras.evaluation.evaluate import evaluate
+from npr_keras.evaluation.kept import Keeper
+from npr_keras.layers import NPR
+from npr_keras.predict import KerasPredictor
+from npr_keras.training import train
+
+_WAIT = 2.0  # seconds before looking again at what others are doing
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far it is.
+
+    Attributes:
+        run: The one that it is about.
+        state: "begun", "done", "failed" or "waiting", for another process.
+        done, total: Runs.
+        note: What went wrong, or which process is waited for.
+    """
+
+    run: Run
+    state: str
+    done: int
+    total: int
+    note: str = ""
+
+
+def run_grid(
+    plan: Plan,
+    grid: Grid,
+    source_of: Callable[[Variant], Source],
+    sets: Sequence[ImageSet],
+    progress: Callable[[Progress], None] | None = None,
+    callbacks: Callable[[Run], Sequence[keras.callbacks.Callback]] | None = None,
+    pipeline: str = "auto",
+) -> None:
+    """Does all runs of a plan that are not done yet.
+
+    Each is an ordinary training and evaluation in a folder of its own. What was broken off goes on;
+    what another process is at is left to it, and waited for in the end. What fails is noted, in
+    its folder, and the others go on; it is tried again the next time.
+
+    Args:
+        plan: What is to be done, and where.
+        grid: The variants.
+        source_of: The training images of a variant.
+        sets: What all are judged on.
+        progress: Called when something changes.
+        callbacks: Keras callbacks of a run's training.
+        pipeline: See `npr_keras.data.pipeline.PIPELINES`.
+
+    Raises:
+        ConfigError: If the folder holds runs of another plan.
+        MissingPackageError: If filelock is not installed.
+    """
+    try:
+        import filelock
+    except ImportError as error:
+        raise MissingPackageError('Ablations need pip install "npr-keras[ablate]"') from error
+    plan.begin(grid, sets)
+    variants = {variant.slug: variant for variant in grid.variants}
+    report = progress or (lambda what: None)
+    failed: set[Run] = set()
+    while left := [r for r in plan.runs if not r.is_done and r not in failed]:
+        busy = []
+        for run in left:
+            run.folder.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(run.folder / ".lock")
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout:
+                busy.append(run)
+                continue
+            try:
+                if run.is_done:  # by another process, a moment ago
+                    continue
+                write_text(
+                    run.folder / "owner", f"process {os.getpid()} on {os.uname().nodename}\n"
+                )
+                done = sum(r.is_done for r in plan.runs)
+                report(Progress(run, "begun", done, len(plan.runs)))
+                begun = time.monotonic()
+                try:
+                    _do(run, variants[run.variant], plan, source_of, sets, callbacks, pipeline)
+                except Exception as error:  # whatever it is, the others go on
+                    failed.add(run)
+                    message = str(error).strip() or type(error).__name__
+                    run.fail(message)
+                    report(Progress(run, "failed", done, len(plan.runs), message))
+                else:
+                    run.succeed(time.monotonic() - begun)
+                    report(Progress(run, "done", done + 1, len(plan.runs)))
+            finally:
+                lock.release()
+        if busy and len(busy) == len([r for r in left if not r.is_done and r not in failed]):
+            report(Progress(busy[0], "waiting", 0, len(plan.runs), busy[0].owner()))
+            time.sleep(_WAIT)
+
+
+def _do(run, variant, plan, source_of, sets, callbacks, pipeline) -> None:
+    """Trains and judges one."""
+    keras.backend.clear_session()
+    layer = NPR(data_format="channels_last", name="representation", **variant.representation)
+    result = train(
+        source_of(variant),
+        variant.training_config(plan.training, run.seed),
+        variant.detector_config(),
+        representation=layer,
+        out=run.folder,
+        resume=True,
+        pipeline=pipeline,
+        callbacks=callbacks(run) if callbacks else (),
+    )
+    predictor = KerasPredictor(result.detector)
+    predictor.identity = f"{variant.slug} {run.seed}"  # scores are kept in the run's own folder
+    keeper = Keeper(run.folder / "scores")
+    protocol = PROTOCOLS[variant.protocol] if variant.protocol else predictor.preprocessing
+    judged = [with_protocol(s, variant.protocol) for s in sets]
+    results = evaluate(predictor, judged, protocol, pipeline=pipeline, keep=keeper)
+    run.write_logits({r.name: r.logits for r in results}, {r.name: _labels(r) for r in results})
+    keeper.remove()
+
+
+def with_protocol(image_set: ImageSet, protocol: str) -> ImageSet:
+    """A set whose files become pixels in a variant's way, where it has one."""
+    return dataclasses.replace(image_set, protocol=PROTOCOLS[protocol]) if protocol else image_set
+
+
+def _labels(result) -> np.ndarray:
+    return np.array([record.label for record in result.records])

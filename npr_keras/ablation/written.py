@@ -1,0 +1,204 @@
+"""An ablation as Markdown, LaTeX, CSV, JSON, and as a figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from pathlib import Path
+
+from npr_keras.ablation.differences import FIGURES
+from npr_keras.atomic import replacing, write_text
+from npr_keras.errors import ConfigError, MissingPackageError
+
+ENDINGS = (".md", ".tex", ".csv", ".json", ".png", ".svg")
+NOTE = (
+    "Mean and standard deviation over seeds, per cent, of the mean over sets. "
+    "Difference: to the default, with the same seeds and images, and its 95 % interval over both; "
+    "* where 0 lies outside."
+)
+QUOTED = "Published: Tan et al., CVPR 2024, Table 7, quoted; trained and judged on other images."
+
+
+def rows_of(result: dict) -> list[dict[str, str]]:
+    """A row of text for each variant, as every table shows it."""
+    rows = []
+    for variant in result["variants"]:
+        row = {"name": variant["name"], "seeds": str(len(variant["seeds"]))}
+        for figure in FIGURES:
+            found = variant["figures"].get(figure)
+            row[figure] = _with_spread(found) if found else "–"
+        row["difference"] = _difference(variant["figures"].get("average_precision"))
+        row["difference_accuracy"] = _difference(variant["figures"].get("accuracy"))
+        paper = variant["paper"]
+        row["paper_acc"] = _per_cent(paper["accuracy"]) if paper else ""
+        row["paper_ap"] = _per_cent(paper["average_precision"]) if paper else ""
+        rows.append(row)
+    return rows
+
+
+def check_target(path: str | os.PathLike) -> None:
+    """Raises ConfigError unless a file of this name can be written: before anything is computed."""
+    if Path(path).suffix not in ENDINGS:
+        raise ConfigError(f"Expected a name that ends in {', '.join(ENDINGS)}. Received: {path}")
+    if not Path(path).absolute().parent.is_dir():
+        raise ConfigError(f"No such folder: {Path(path).parent}")
+
+
+def write_result(result: dict, path: str | os.PathLike) -> None:
+    """Writes an ablation in the form that the file's name ends in, one of `ENDINGS`."""
+    ending = Path(path).suffix
+    if ending in (".png", ".svg"):
+        _write_figure(result, path)
+        return
+    writers = {".md": markdown, ".tex": latex, ".csv": comma_separated, ".json": _json}
+    write_text(path, writers[ending](result))
+
+
+def markdown(result: dict) -> str:
+    """A Markdown table, with what has to be known of it."""
+    paper = any(row["paper"] for row in result["variants"])
+    heads = ["variant", "seeds", "acc", "AP", "difference of acc", "difference of AP"]
+    heads += ["published acc", "published AP"] if paper else []
+    lines = [heads, ["---", *["--:"] * (len(heads) - 1)]]
+    for row in rows_of(result):
+        cells = [row[k] for k in ("name", "seeds", "accuracy", "average_precision",
+                                  "difference_accuracy", "difference")]  # fmt: skip
+        cells += [f"*{row[k]}*" for k in ("paper_acc", "paper_ap")] if paper else []
+        lines.append([cell.replace("|", "\\|") for cell in cells])
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    facts = f"Default: {result['default']}. Sets: {', '.join(result['sets'])}."
+    packages = ", ".join(f"{k} {v}" for k, v in result["versions"].items())
+    parts = [
+        table,
+        NOTE.replace("*", "\\*"),
+        facts,
+        f"{result['done']} of {result['runs']} runs.",
+        packages,
+    ]
+    return "\n\n".join([*parts, *([QUOTED] if paper else [])]) + "\n"
+
+
+def latex(result: dict) -> str:
+    """A LaTeX table (booktabs)."""
+    paper = any(row["paper"] for row in result["variants"])
+    columns = "lrrrl" + ("rr" if paper else "")
+    head = "variant & seeds & acc & AP & difference of AP" + (
+        r" & \multicolumn{2}{c}{published acc, AP}" if paper else ""
+    )
+    lines = [f"\\begin{{tabular}}{{{columns}}}", r"\toprule", head + r" \\", r"\midrule"]
+    for row in rows_of(result):
+        cells = [row[k] for k in ("name", "seeds", "accuracy", "average_precision", "difference")]
+        cells += [row["paper_acc"], row["paper_ap"]] if paper else []
+        lines.append(" & ".join(map(_escaped, cells)) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}", f"% {NOTE}"]
+    return "\n".join(lines) + "\n"
+
+
+def comma_separated(result: dict) -> str:
+    """CSV: a row for each variant, figure and set, and for the mean over sets; fractions."""
+    text = io.StringIO()
+    fields = [
+        "variant",
+        "set",
+        "figure",
+        "seeds",
+        "mean",
+        "std",
+        "difference",
+        "low",
+        "high",
+        "paper",
+    ]
+    writer = csv.DictWriter(text, fields, lineterminator="\n")
+    writer.writeheader()
+    for variant in result["variants"]:
+        for figure, found in variant["figures"].items():
+            row = {"variant": variant["name"], "figure": figure, "seeds": len(variant["seeds"])}
+            for name, one in found["by_set"].items():
+                writer.writerow({**row, "set": name, "mean": one["mean"], "std": one["std"]})
+            difference = found["difference"] or {}
+            writer.writerow(
+                {
+                    **row,
+                    "set": "mean",
+                    "mean": found["mean"],
+                    "std": found["std"],
+                    "difference": difference.get("mean", ""),
+                    "low": difference.get("low", ""),
+                    "high": difference.get("high", ""),
+                    "paper": variant["paper"][figure] if variant["paper"] else "",
+                }
+            )
+    return text.getvalue()
+
+
+def _json(result: dict) -> str:
+    from npr_keras.report.write import without_nan
+
+    return json.dumps(without_nan(result), indent=2) + "\n"
+
+
+def _write_figure(result: dict, path) -> None:
+    """Points with intervals: differences to the default, one panel a figure."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingPackageError('Figures need pip install "npr-keras[ablate]"') from error
+    rows = [v for v in result["variants"] if v["figures"]]
+    figure = Figure(figsize=(8, 1.2 + 0.32 * len(rows)), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for panel, name, title in zip(panels, FIGURES, ("accuracy", "AP"), strict=True):
+        panel.axvline(0, color="0.6", linewidth=1)
+        for place, row in enumerate(rows):
+            found = row["figures"][name]["difference"]
+            if found is None:
+                panel.plot(0, place, "D", color="black", markersize=6)
+                continue
+            low, mean, high = (100 * found[k] for k in ("low", "mean", "high"))
+            colour = "#1f5fbf" if found["is_real"] else "0.55"
+            panel.plot([low, high], [place, place], color=colour, linewidth=2)
+            panel.plot(mean, place, "o", color=colour, markersize=6)
+        panel.set_xlabel(f"{title}, points more than {result['default']}")
+        panel.spines[["top", "right", "left"]].set_visible(False)
+        panel.tick_params(axis="y", length=0)
+    panels[0].set_yticks(range(len(rows)), [row["name"] for row in rows])
+    panels[0].invert_yaxis()
+    figure.suptitle(
+        f"{result['grid']}: difference over {len(result['seeds'])} seeds, 95 % interval over seeds "
+        "and images",
+        fontsize="medium",
+    )
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format=Path(path).suffix[1:], dpi=150)
+
+
+def _with_spread(found: dict) -> str:
+    std = found["std"]
+    return _per_cent(found["mean"]) + ("" if math.isnan(std) else f" ±{100 * std:.1f}")
+
+
+def _difference(found: dict | None) -> str:
+    one = found and found["difference"]
+    if not one:
+        return ""
+    mark = "*" if one["is_real"] else " "
+    return f"{100 * one['mean']:+.1f} [{100 * one['low']:+.1f}, {100 * one['high']:+.1f}]{mark}"
+
+
+def _per_cent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _escaped(text: str) -> str:
+    for character, instead in (
+        ("_", r"\_"),
+        ("%", r"\%"),
+        ("&", r"\&"),
+        ("±", r"$\pm$"),
+        ("–", "--"),
+    ):
+        text = text.replace(character, instead)
+    return text

@@ -1,0 +1,77 @@
+"""Variants as data."""
+
+import pytest
+
+from npr_keras.ablation.grid import GRIDS, Grid, Variant, get_grid, read_grid
+from npr_keras.errors import ConfigError
+from npr_keras.evaluation.published import published_ablation
+
+
+def test_table_7_is_the_papers():
+    """Its variants are the rows of Table 7, and each can be made."""
+    rows = {
+        (v.representation["window"], str(v.representation["reference"]))
+        for v in GRIDS["table7"].variants
+    }
+    assert rows == set(published_ablation())
+    assert len(GRIDS["table7"].variants) == 12
+
+
+@pytest.mark.parametrize("name", list(GRIDS))
+def test_every_variant_of_every_grid_can_be_made(name):
+    from npr_keras.layers import NPR
+
+    for variant in GRIDS[name].variants:
+        NPR(**variant.representation)
+        variant.detector_config()
+        assert variant.training_config({"epochs": 2}, seed=5).seed == 5
+    assert GRIDS[name].variants[0].name == GRIDS[name].default
+
+
+def test_a_file_of_ones_own(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("""
+default: plain
+variants:
+  - name: Wide trunk!
+    detector: {width: 96, blocks: [3, 4]}
+  - name: plain
+  - name: no flip, cats
+    training: {flip: 0, learning_rate: 0.001}
+    classes: [cat]
+    protocol: native
+""")
+    grid = get_grid(str(file))
+    assert (grid.name, grid.default) == ("mine", "plain")
+    wide, plain, last = grid.variants
+    assert wide.slug == "wide-trunk"
+    assert wide.detector_config().width == 96
+    assert plain == Variant("plain")
+    assert last.training_config({"epochs": 3}, 1).flip == 0
+    assert last.classes == ("cat",)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[1, 2]", "expected `variants`"),
+        ("variants: []", "expected `variants`"),
+        ("variants: [{detector: {}}]", "each variant has a name"),
+        ("variants: [{name: a, colour: red}]", "each variant has a name"),
+        ("variants: [{name: a, training: 3}]", "training holds fields"),
+        ("variants: [{name: a, protocol: square}]", "the protocol is one of"),
+        ("variants: [{name: a}, {name: A!}]", "names of their own"),
+        ("variants: [{name: a}]\ndefault: b", "The default must be one"),
+        ("variants: [{name: a}]\nmore: 1", "expected `variants`"),
+        ("{", "Cannot read the grid"),
+    ],
+)
+def test_wrong_files(tmp_path, text, said):
+    file = tmp_path / "grid.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        read_grid(file)
+    with pytest.raises(ConfigError, match="No grid of this name"):
+        get_grid("nothing")
+    with pytest.raises(ConfigError):
+        Grid("g", (), "a")
