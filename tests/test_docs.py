@@ -52,6 +52,8 @@ def test_every_command_in_the_documentation_parses(line, tmp_path, monkeypatch):
     command, context = main, click.Context(main, info_name="npr-keras")
     while isinstance(command, click.Group):
         inner = command.get_command(context, arguments[0])
+        if not inner and command.invoke_without_command:
+            break
         assert inner, line
         command, context, arguments = inner, click.Context(inner, context), arguments[1:]
     command.make_context(command.name, arguments)  # parses, and raises what it would show
