@@ -71,6 +71,7 @@ def import_tensorflow_quietly() -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices()
+            tf.get_logger().setLevel("ERROR")  # of retracing, where one detector follows another
         except BaseException:
             kept.seek(0)
             sys.stderr.write(kept.read().decode("utf-8", "replace"))

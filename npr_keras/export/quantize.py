@@ -14,9 +14,9 @@ from npr_keras.errors import ExportError
 def quantize_onnx(model, pictures: Sequence[np.ndarray]):
     """Weights and activations of the trunk as int8, by what ONNX Runtime's own tool does.
 
-    The differences of pixels stay floats: they are what the detector reads, most of them are a
-    grey level or two, and a scale that also holds the largest of 255 has no room for these. The
-    last layer stays too, its output being the logit.
+    The differences of pixels are taken in floats, exactly, and rounded once, to the steps that the
+    largest of them asks for: a level or two. Were they taken by rounded weights, the pixels'
+    brightness would leak into them. The last layer stays too, its output being the logit.
 
     Args:
         model: An ONNX model of a detector folded with its differences apart.
