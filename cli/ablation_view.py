@@ -34,7 +34,7 @@ def _prepared(options: dict):
 
     out = Path(options["out"] or Path("ablations", grid.name))
     described = {"source": find_source(folder).fingerprint(), "backend": options["backend"]}
-    plan = Plan.of(out, grid, options["seeds"], options["training"], described)
+    plan = Plan.of(out, grid, options["seeds"], options["shared"], described)
     return grid, plan, source_of, sets
 
 

@@ -55,6 +55,7 @@ def describe_model(path: str) -> dict:
     if not os.path.exists(path) or not needs_keras(path):
         return _describe_exported(open_quietly(path))
     from npr_keras.errors import RunError
+    from npr_keras.layers.representation import representation_text
     from npr_keras.models import load_detector
     from npr_keras.training.run_folder import RunFolder
 
@@ -66,13 +67,7 @@ def describe_model(path: str) -> dict:
     described = {
         "file": file,
         "size": f"{os.path.getsize(file) / 2**20:.1f} MiB",
-        "representation": f"{type(layer).__name__}("
-        + ", ".join(
-            f"{k}={getattr(layer, k)}"
-            for k in ("window", "reference", "scale")
-            if hasattr(layer, k)
-        )
-        + ")",
+        "representation": representation_text(type(layer).__name__, layer.get_config()),
         "trunk": f"{' + '.join(map(str, config.blocks))} bottlenecks, width {config.width}",
         "parameters": f"{sum(math.prod(w.shape) for w in detector.trainable_weights):,} trainable",
         "pixels": config.preprocessing.to_dict(),

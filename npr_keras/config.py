@@ -147,12 +147,16 @@ class TrainingConfig(Config):
         decay: Factor on the learning rate after every tenth epoch, `decay_every`, counted from 0
             and leaving out epoch 0: it first falls after epoch 10.
         beta_1, beta_2, epsilon: Adam's other constants (PyTorch's defaults).
-        seed: Of the initial weights, the order of the images, the crops and the flips.
+        seed: Of the initial weights, of the images' order, and of what is done to them at random.
         precision: `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`.
         resize: Both sides before the crop, in pixels; None crops from the image as it is, tiled
             where it is smaller than the crop.
         crop: Side of the random crop, in pixels.
         flip: Probability of a horizontal flip.
+        blur: Probability of a Gaussian blur before the crop.
+        blur_sigma: Its least and its largest standard deviation, in pixels.
+        jpeg: Probability of a JPEG compression before the crop, after the blur.
+        jpeg_quality: Its least and its largest quality.
         max_unreadable: Fraction of the images that may be unreadable before training stops.
     """
 
@@ -169,6 +173,10 @@ class TrainingConfig(Config):
     resize: int | None = 256
     crop: int = 224
     flip: float = 0.5
+    blur: float = 0.0
+    blur_sigma: tuple[float, float] = (0.0, 3.0)
+    jpeg: float = 0.0
+    jpeg_quality: tuple[int, int] = (30, 100)
     max_unreadable: float = 0.01
 
     def __post_init__(self):
@@ -183,7 +191,7 @@ class TrainingConfig(Config):
             )
         for name in ("beta_1", "beta_2"):
             self._require(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1")
-        for name in ("flip", "max_unreadable"):
+        for name in ("flip", "blur", "jpeg", "max_unreadable"):
             self._require(
                 is_number(getattr(self, name)) and 0 <= getattr(self, name) <= 1,
                 name,
@@ -192,6 +200,19 @@ class TrainingConfig(Config):
         self._require(
             is_int(self.seed) and 0 <= self.seed < 2**32, "seed", "an integer from 0 to 2**32 - 1"
         )
+        for name, kind, least, most in (
+            ("blur_sigma", is_number, 0, 100),
+            ("jpeg_quality", is_int, 1, 100),
+        ):
+            value = getattr(self, name)
+            self._require(
+                isinstance(value, tuple)
+                and len(value) == 2
+                and all(map(kind, value))
+                and least <= value[0] <= value[1] <= most,
+                name,
+                f"two numbers, from {least} to {most}, the smaller one first",
+            )
         self._require(self.precision in PRECISIONS, "precision", f"one of {', '.join(PRECISIONS)}")
         self._require(
             is_int(self.crop) and self.crop >= 2, "crop", "an integer of at least 2 (pixels)"

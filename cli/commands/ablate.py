@@ -6,23 +6,35 @@ import json
 
 import click
 
-from npr_keras.config import TrainingConfig
+from npr_keras.ablation.grid import GRIDS, PARTS
+from npr_keras.config import DetectorConfig, TrainingConfig
 from npr_keras_cli.backend import backend_option
 from npr_keras_cli.options import pipeline_option
 
+_FIELDS = {
+    "training": [name for name in TrainingConfig.__dataclass_fields__ if name != "seed"],
+    "detector": [n for n in DetectorConfig.__dataclass_fields__ if n in ("blocks", "width")],
+}
+
 
 def _fields(ctx, param, values):
-    """`epochs=4` -> {"epochs": 4}."""
-    found = {}
+    """`epochs=4 detector.width=32` -> {"training": {"epochs": 4}, "detector": {"width": 32}, ...}."""
+    found: dict[str, dict] = {part: {} for part in PARTS}
     for value in values:
         name, _, text = value.partition("=")
-        if name not in TrainingConfig.__dataclass_fields__ or not text or name == "seed":
-            known = ", ".join(n for n in TrainingConfig.__dataclass_fields__ if n != "seed")
-            raise click.BadParameter(f"{value!r}: expected FIELD=VALUE with one of {known}.")
+        part, _, field = name.rpartition(".")
+        part = part or "training"
+        fields = _FIELDS.get(part)
+        if not text or part not in PARTS or (fields and field not in fields):
+            raise click.BadParameter(
+                f"{value!r}: expected FIELD=VALUE, with a field of the recipe "
+                f"({', '.join(_FIELDS['training'])}), or detector.FIELD "
+                f"({', '.join(_FIELDS['detector'])}), or representation.ARGUMENT."
+            )
         try:
-            found[name] = None if text == "none" else json.loads(text)
+            found[part][field] = None if text == "none" else json.loads(text)
         except ValueError:
-            found[name] = text
+            found[part][field] = text
     return found
 
 
@@ -42,7 +54,7 @@ def _seeds(ctx, param, value):
 @click.group("ablate", invoke_without_command=True)
 @click.option(
     "--grid",
-    help="table7, scale, trunk, input, augmentation, source-classes, or a YAML file.",
+    help=f"{', '.join(GRIDS)}, or a YAML file.",
 )
 @click.option("--source", default="simulated", show_default=True, help="As for train.")
 @click.option("--suite", default="simulated", show_default=True, help="As for eval.")
@@ -53,10 +65,11 @@ def _seeds(ctx, param, value):
 )
 @click.option(
     "--set",
-    "training",
+    "shared",
     multiple=True,
     callback=_fields,
-    help="A field of the recipe for all variants: --set epochs=4 --set crop=96.",
+    metavar="FIELD=VALUE",
+    help="For all variants: --set epochs=4, --set detector.width=32, --set representation.scale=1.",
 )
 @click.option("--out", type=click.Path(file_okay=False), help="[default: ablations/<grid>]")
 @click.option("--dry-run", is_flag=True, help="List the runs and about how long they take.")

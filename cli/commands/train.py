@@ -94,11 +94,32 @@ DEFAULT = TrainingConfig()
     help="Side of the random crop, in pixels.",
 )
 @click.option(
+    "--flip",
+    default=DEFAULT.flip,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Probability that an image is mirrored.",
+)
+@click.option(
+    "--blur",
+    default=DEFAULT.blur,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Probability that it is blurred, sigma 0 to 3 pixels.",
+)
+@click.option(
+    "--jpeg",
+    default=DEFAULT.jpeg,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Probability that it is compressed anew, quality 30 to 100.",
+)
+@click.option(
     "--seed",
     default=DEFAULT.seed,
     show_default=True,
     type=click.IntRange(0, 2**32 - 1),
-    help="Of weights, order, crops and flips.",
+    help="Of weights, order, crops and so on.",
 )
 @click.option(
     "--precision",

@@ -11,7 +11,7 @@ import numpy as np
 from npr_keras.ablation.grid import Variant
 from npr_keras.ablation.plan import Plan
 from npr_keras.data.records import ImageSet, Source
-from npr_keras.layers import NPR
+from npr_keras.layers.representation import make_representation
 from npr_keras.models import Detector
 from npr_keras.training.train import compile_detector
 
@@ -24,9 +24,9 @@ def seconds_of(variant: Variant, plan: Plan, source: Source, sets: Sequence[Imag
     Reading images comes on top, and the first steps' preparations: take it for the least.
     """
     keras.backend.clear_session()
-    config = variant.training_config(plan.training, seed=0)
-    layer = NPR(data_format="channels_last", name="representation", **variant.representation)
-    detector = Detector(variant.detector_config(), layer)
+    config = variant.training_config(plan.shared["training"], seed=0)
+    layer = make_representation(**variant.representation_arguments(plan.shared["representation"]))
+    detector = Detector(variant.detector_config(plan.shared["detector"]), layer)
     compile_detector(detector, config)
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (config.batch_size, config.crop, config.crop, 3), np.uint8)

@@ -12,6 +12,8 @@ from npr_keras.config import PROTOCOLS, DetectorConfig, TrainingConfig
 from npr_keras.errors import ConfigError, MissingPackageError
 
 PROTOCOL = "protocol"  # the name that a variant's protocol goes by
+# What a variant can set fields of. The representation's are its layer's arguments, and its name.
+PARTS = ("representation", "detector", "training")
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Variant:
 
     Args:
         name: What tables call it.
-        representation: Arguments of the layer `NPR`.
+        representation: "layer", one of `npr_keras.layers.representation.REPRESENTATIONS`, by default
+            NPR, and its arguments.
         detector: Fields of `DetectorConfig`.
         training: Fields of `TrainingConfig`.
         classes: The source's classes that are trained on: their number, the first ones counting, or
@@ -40,15 +43,20 @@ class Variant:
         """Its folder's name."""
         return re.sub(r"[^a-z0-9.]+", "-", self.name.lower()).strip("-")
 
-    def training_config(self, base: Mapping, seed: int) -> TrainingConfig:
-        """The recipe, from what all variants share."""
-        return TrainingConfig.from_dict({**base, **self.training, "seed": seed})
+    def training_config(self, shared: Mapping, seed: int) -> TrainingConfig:
+        """The recipe, from what all variants share of it and what is this one's."""
+        return TrainingConfig.from_dict({**shared, **self.training, "seed": seed})
 
-    def detector_config(self) -> DetectorConfig:
-        """The detector's settings."""
-        return DetectorConfig.from_dict(
-            {k: tuple(v) if isinstance(v, list) else v for k, v in self.detector.items()}
-        )
+    def detector_config(self, shared: Mapping) -> DetectorConfig:
+        """The detector's settings, in the same way."""
+        return DetectorConfig.from_dict({**shared, **self.detector})
+
+    def representation_arguments(self, shared: Mapping) -> dict:
+        """Those of `npr_keras.layers.representation.make_representation`; what is shared is one
+        layer's, and passes others by."""
+        ours = self.representation
+        same = ours.get("layer", "npr") == shared.get("layer", "npr")
+        return {**shared, **ours} if same else dict(ours)
 
     def to_dict(self) -> dict:
         """What decides its runs."""
@@ -106,6 +114,16 @@ def _scale() -> Grid:
     return Grid("scale", tuple(variants), "scale 2/3")
 
 
+def _representation() -> Grid:
+    variants = [
+        Variant("NPR"),
+        Variant("raw pixels", {"layer": "pixels"}),
+        Variant("high-pass", {"layer": "high-pass"}),
+        Variant("Haar HH", {"layer": "haar-hh"}),
+    ]
+    return Grid("representation", tuple(variants), "NPR")
+
+
 def _trunk() -> Grid:
     variants = [
         Variant("blocks 3+4, width 64"),
@@ -128,7 +146,12 @@ def _input() -> Grid:
 
 
 def _augmentation() -> Grid:
-    variants = [Variant("flip"), Variant("none", training={"flip": 0.0})]
+    variants = [
+        Variant("flip"),
+        Variant("none", training={"flip": 0.0}),
+        Variant("flip, JPEG", training={"jpeg": 0.5}),
+        Variant("flip, blur", training={"blur": 0.5}),
+    ]
     return Grid("augmentation", tuple(variants), "flip")
 
 
@@ -140,7 +163,15 @@ def _classes() -> Grid:
 
 GRIDS = {
     grid.name: grid
-    for grid in (_table_7(), _scale(), _trunk(), _input(), _augmentation(), _classes())
+    for grid in (
+        _table_7(),
+        _scale(),
+        _representation(),
+        _trunk(),
+        _input(),
+        _augmentation(),
+        _classes(),
+    )
 }
 
 
@@ -185,13 +216,13 @@ def read_grid(path: str | os.PathLike) -> Grid:
 
 
 def _variant(row, path: str) -> Variant:
-    known = {"name", "representation", "detector", "training", "classes", PROTOCOL}
+    known = {"name", *PARTS, "classes", PROTOCOL}
     if not isinstance(row, dict) or not isinstance(row.get("name"), str) or set(row) - known:
         raise ConfigError(
             f"{path}: each variant has a name and some of {', '.join(sorted(known - {'name'}))}. "
             f"Received: {row}"
         )
-    for part in ("representation", "detector", "training"):
+    for part in PARTS:
         if not isinstance(row.get(part, {}), dict):
             raise ConfigError(
                 f"{path}, {row['name']}: {part} holds fields. Received: {row[part]!r}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from npr_keras.ablation.grid import Grid
+from npr_keras.ablation.grid import PARTS, Grid
 from npr_keras.atomic import replacing, write_text
 from npr_keras.data.records import ImageSet
 from npr_keras.errors import ConfigError, RunError
@@ -89,13 +89,13 @@ class Plan:
     Args:
         folder: Where all of it lies.
         runs: Every variant with every seed.
-        training: What all variants share of `TrainingConfig`.
+        shared: What all variants share of each of `grid.PARTS`.
         described: What else decides the figures, as JSON: source, suite, backend.
     """
 
     folder: Path
     runs: tuple[Run, ...]
-    training: Mapping
+    shared: Mapping[str, Mapping]
     described: Mapping
 
     @classmethod
@@ -104,7 +104,7 @@ class Plan:
         folder: str | os.PathLike,
         grid: Grid,
         seeds: Sequence[int],
-        training: Mapping,
+        shared: Mapping[str, Mapping],
         described: Mapping,
     ) -> Plan:
         """The plan of a grid. Seeds come first: after a third of the time every variant is there."""
@@ -114,7 +114,7 @@ class Plan:
             for seed in seeds
             for variant in grid.variants
         )
-        return cls(folder, runs, dict(training), dict(described))
+        return cls(folder, runs, {part: dict(shared.get(part, {})) for part in PARTS}, described)
 
     def begin(self, grid: Grid, sets: Sequence[ImageSet]) -> None:
         """Writes the plan, or makes sure that it is the one that is there.
@@ -124,11 +124,7 @@ class Plan:
         Raises:
             ConfigError: If what is there was made in another way.
         """
-        shared = {
-            "training": dict(self.training),
-            **self.described,
-            "images": _digest_of(sets),
-        }
+        shared = {**self.shared, **self.described, "images": _digest_of(sets)}
         variants = {v.slug: {"name": v.name, **v.to_dict()} for v in grid.variants}
         stored = read_plan(self.folder) if (self.folder / PLAN_FILE).exists() else None
         seeds = sorted({run.seed for run in self.runs})

@@ -19,7 +19,7 @@ from npr_keras.data.records import ImageSet, Source
 from npr_keras.errors import MissingPackageError
 from npr_keras.evaluation.evaluate import evaluate
 from npr_keras.evaluation.kept import Keeper
-from npr_keras.layers import NPR
+from npr_keras.layers.representation import make_representation
 from npr_keras.predict import KerasPredictor
 from npr_keras.training import train
 
@@ -119,12 +119,11 @@ def run_grid(
 def _do(run, variant, plan, source_of, sets, callbacks, pipeline) -> None:
     """Trains and judges one."""
     keras.backend.clear_session()
-    layer = NPR(data_format="channels_last", name="representation", **variant.representation)
     result = train(
         source_of(variant),
-        variant.training_config(plan.training, run.seed),
-        variant.detector_config(),
-        representation=layer,
+        variant.training_config(plan.shared["training"], run.seed),
+        variant.detector_config(plan.shared["detector"]),
+        make_representation(**variant.representation_arguments(plan.shared["representation"])),
         out=run.folder,
         resume=True,
         pipeline=pipeline,

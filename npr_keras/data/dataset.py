@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from npr_keras.config import TrainingConfig
-from npr_keras.data.augment import EpochPlan, plan_epoch, random_crop
+from npr_keras.data.augment import EpochPlan, plan_epoch, random_crop, spoil
 from npr_keras.data.decode import decode, resize
 from npr_keras.data.pipeline import choose_pipeline, import_tensorflow, worker_count
 from npr_keras.data.records import Record
@@ -27,11 +27,11 @@ _BATCHES_AHEAD = 4
 
 
 class TrainingImages:
-    """Random crops and flips of labelled images, a fresh order every epoch.
+    """Labelled images, cropped, mirrored and so on at random, in a fresh order every epoch.
 
     Args:
         records: What to train on.
-        config: The recipe: seed, batch size, resize, crop and flip.
+        config: The recipe: seed, batch size, resize, blur, compression, crop and flip.
         unreadable: Where images that cannot be read are reported.
     """
 
@@ -46,28 +46,28 @@ class TrainingImages:
 
     def plan(self, epoch: int) -> EpochPlan:
         """The randomness of an epoch, counted from 0."""
-        return plan_epoch(len(self.records), self.config.seed, epoch, self.config.flip)
+        return plan_epoch(len(self.records), epoch, self.config)
 
-    def load(self, index: int, row: float, column: float, flip: bool) -> np.ndarray:
-        """One training image by Pillow: uint8, (crop, crop, 3)."""
+    def load(self, index, row, column, flip, blur, jpeg) -> np.ndarray:
+        """One training image by Pillow: uint8, (crop, crop, 3). The arguments: see `EpochPlan`."""
         pixels = decode(self.records[index].path)
         if self.config.resize:
             pixels = resize(pixels, self.config.resize)
-        pixels = random_crop(pixels, self.config.crop, row, column)
+        pixels = random_crop(spoil(pixels, blur, jpeg), self.config.crop, row, column)
         return pixels[:, ::-1] if flip else pixels
 
-    def batch(self, order, row, column, flip, loaded=None):
+    def batch(self, plan: EpochPlan, loaded=None):
         """Loads a batch by Pillow.
 
         Args:
-            order, row, column, flip: This batch's part of the plan, (b,).
+            plan: This batch's part of the epoch's.
             loaded: Dict from image index to pixels that need no loading.
 
         Returns:
             uint8 (b', crop, crop, 3) and float32 (b', 1), unreadable images left out.
         """
         images, labels = [], []
-        for index, *draw in zip(order, row, column, flip, strict=True):
+        for index, *draw in zip(*plan, strict=True):
             try:
                 image = loaded.get(index) if loaded else None
                 images.append(self.load(index, *draw) if image is None else image)
@@ -75,7 +75,7 @@ class TrainingImages:
             except UnreadableImageError as error:
                 self.unreadable.add(self.records[index].path, str(error))
         if not images:
-            image, label = self._next_readable(order[-1], row[0], column[0], flip[0])
+            image, label = self._next_readable(plan.order[-1], *(drawn[0] for drawn in plan[1:]))
             images, labels = [image], [label]
         return np.stack(images), np.array(labels, np.float32)[:, None]
 
@@ -106,10 +106,14 @@ class TrainingImages:
         paths = tf.constant([os.fsencode(record.path) for record in self.records])
         labels = tf.constant([record.label for record in self.records], tf.float32)
 
-        def load_image(index, row, column, flip):
+        spoils = self.config.blur > 0 or self.config.jpeg > 0
+
+        def load_image(index, row, column, flip, blur, jpeg):
             pixels = graph.decode(tf.io.read_file(paths[index]))
             if self.config.resize:
                 pixels = graph.resize(pixels, self.config.resize)
+            if spoils:
+                pixels = graph.spoil(pixels, blur, jpeg)
             pixels = graph.random_crop(pixels, size, row, column)
             return index, tf.cond(flip, lambda: tf.reverse(pixels, [1]), lambda: pixels)
 
@@ -130,20 +134,16 @@ class TrainingImages:
             )
 
         def ask_pillow(draws, indices, pixels):
-            def fill(order, row, column, flip, indices, pixels):
-                loaded = dict(zip(indices, pixels, strict=True))
-                return self.batch(order, row, column, flip, loaded)
+            def fill(*arrays):
+                *draws, indices, pixels = arrays
+                return self.batch(EpochPlan(*draws), dict(zip(indices, pixels, strict=True)))
 
             x, y = tf.numpy_function(fill, (*draws, indices, pixels), (tf.uint8, tf.float32))
             return tf.ensure_shape(x, [None, size, size, 3]), tf.ensure_shape(y, [None, 1])
 
         def epoch_draws(epoch):
-            def draw(epoch):
-                plan = self.plan(int(epoch))
-                return plan.order, plan.row, plan.column, plan.flip
-
-            types = (tf.int64, tf.float64, tf.float64, tf.bool)
-            draws = tf.numpy_function(draw, (epoch,), types)
+            types = (tf.int64, tf.float64, tf.float64, tf.bool, tf.float64, tf.int64)
+            draws = tf.numpy_function(lambda e: tuple(self.plan(int(e))), (epoch,), types)
             draws = tuple(tf.ensure_shape(d, [len(self.records)]) for d in draws)
             return tf.data.Dataset.from_tensor_slices(draws).batch(self.config.batch_size)
 
@@ -193,7 +193,4 @@ class _PyBatches(keras.utils.PyDataset):
         epoch, step = divmod(index, len(self.images))
         plan = self.images.plan(self.first + epoch)
         size = self.images.config.batch_size
-        part = slice(step * size, (step + 1) * size)
-        return self.images.batch(
-            plan.order[part], plan.row[part], plan.column[part], plan.flip[part]
-        )
+        return self.images.batch(plan.part(slice(step * size, (step + 1) * size)))

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from npr_keras.config import Preprocessing
+from npr_keras.data import augment
 
 # Pillow's fixed-point arithmetic for 8-bit images: 32 bits less 8 for the value and 2 for headroom.
 _PRECISION_BITS = 22
@@ -261,3 +262,13 @@ def random_crop(pixels, size, row, column):
 
     top, left = offset(shape[0], row), offset(shape[1], column)
     return tf.ensure_shape(pixels[top : top + size, left : left + size], [size, size, 3])
+
+
+def spoil(pixels, sigma, quality):
+    """`augment.spoil`, by Pillow: TensorFlow has neither its blur nor its compression."""
+
+    def by_pillow():
+        spoilt = tf.numpy_function(augment.spoil, (pixels, sigma, quality), tf.uint8)
+        return tf.ensure_shape(spoilt, [None, None, 3])
+
+    return tf.cond((sigma > 0) | (quality > 0), by_pillow, lambda: pixels)

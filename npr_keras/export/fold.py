@@ -22,7 +22,8 @@ def fold(detector: Detector, exact: bool = False) -> keras.Model:
     NPR folds with a window of 2 and a linear reference (one of the block's pixels, or their mean):
     a block's reference is 2 pixels away from the convolution's edge at most, so that 4 x 4 pixels,
     every other one, are all that it reads. The maximum is not linear, and a window of 3 against
-    a stride of 2 repeats every 6 pixels only: these keep their layers, as do other representations.
+    a stride of 2 repeats every 6 pixels only: these keep their layers, as do blocks that are padded
+    and other representations.
 
     Args:
         detector: Any detector, built under the backend in use.
@@ -108,7 +109,9 @@ def _rebuilt(detector: Detector, replaced, called, weights: dict) -> keras.Model
 def is_foldable(detector: Detector) -> bool:
     """Whether a detector's representation folds into its first convolution."""
     layer = detector.representation
-    return type(layer) is NPR and layer.window == 2 and layer.reference != "max"
+    if type(layer) is not NPR or layer.window != 2 or layer.reference == "max":
+        return False
+    return layer.incomplete == "drop"
 
 
 def fold_representation(kernel: np.ndarray, npr: NPR, std) -> np.ndarray:

@@ -2,5 +2,6 @@
 
 from npr_keras.layers.normalise import Normalise
 from npr_keras.layers.npr import NPR
+from npr_keras.layers.rivals import HaarHH, HighPass
 
-__all__ = ["NPR", "Normalise"]
+__all__ = ["NPR", "HaarHH", "HighPass", "Normalise"]

@@ -8,6 +8,7 @@ from keras import ops
 from npr_keras.errors import ConfigError
 
 _DATA_FORMATS = ("channels_last", "channels_first")
+_INCOMPLETE = ("drop", "pad")
 
 
 @keras.saving.register_keras_serializable(package="npr_keras")
@@ -18,8 +19,8 @@ class NPR(keras.layers.Layer):
     `scale * (x - w_j)`, where `w_j` is the block's reference pixel. Generators end in up-sampling
     layers; those leave a relation among the pixels of a block that photographs do not have.
 
-    Rows and columns that do not fill a block are dropped at the bottom and on the right. The paper
-    does not say what happens there, and the official code fails on odd sizes.
+    The paper does not say what happens to rows and columns that do not fill a block, at the bottom
+    and on the right, and the official code fails on odd sizes: see `incomplete`.
 
     The difference is taken in the dtype of the input and only then cast to the layer's compute
     dtype: under mixed precision the small differences between large pixel values survive.
@@ -30,6 +31,8 @@ class NPR(keras.layers.Layer):
             top left corner, `"avg"` for the block's mean, or `"max"` for its maximum (Table 7).
         scale: Float. Factor on the differences. 2/3 is not in the paper, but the official
             weights were trained with it.
+        incomplete: What becomes of blocks that are not whole: `"drop"`, or `"pad"`: the last row or
+            column goes on until they are, and what was added is cut off again.
         data_format: `"channels_last"`, `"channels_first"`, or None for
             `keras.config.image_data_format()`.
         **kwargs: The arguments every Keras layer takes, `name` and `dtype`.
@@ -39,7 +42,7 @@ class NPR(keras.layers.Layer):
         `"channels_first"`. Height and width may be unknown; both at least `window`.
 
     Output shape:
-        As the input, height and width cut down to a multiple of `window`.
+        As the input, height and width cut down to a multiple of `window` (`"drop"`).
 
     Raises:
         ConfigError: If an argument has a value it cannot have.
@@ -55,7 +58,9 @@ class NPR(keras.layers.Layer):
         Generalizable Deepfake Detection", CVPR 2024, Eq. 4 and Table 7.
     """
 
-    def __init__(self, window=2, reference=1, scale=2 / 3, data_format=None, **kwargs):
+    def __init__(
+        self, window=2, reference=1, scale=2 / 3, incomplete="drop", data_format=None, **kwargs
+    ):
         super().__init__(**kwargs)
         if isinstance(window, bool) or not isinstance(window, int) or window < 2:
             raise ConfigError(
@@ -71,6 +76,11 @@ class NPR(keras.layers.Layer):
             )
         if isinstance(scale, bool) or not isinstance(scale, (int, float)):
             raise ConfigError(f"NPR: `scale` must be a number. Received: scale={scale!r}")
+        if incomplete not in _INCOMPLETE:
+            raise ConfigError(
+                f"NPR: `incomplete` must be one of {_INCOMPLETE}. "
+                f"Received: incomplete={incomplete!r}"
+            )
         if data_format is None:
             data_format = keras.config.image_data_format()
         if data_format not in _DATA_FORMATS:
@@ -81,6 +91,7 @@ class NPR(keras.layers.Layer):
         self.window = window
         self.reference = reference
         self.scale = float(scale)
+        self.incomplete = incomplete
         self.data_format = data_format
         self.autocast = False  # the subtraction comes before the cast, see the docstring
 
@@ -88,18 +99,22 @@ class NPR(keras.layers.Layer):
         x = ops.convert_to_tensor(inputs)
         if not keras.backend.is_float_dtype(x.dtype):
             x = ops.cast(x, "float32")
-        height_axis, width_axis = self._spatial_axes()
-        x = self._trim(x, height_axis)
-        x = self._trim(x, width_axis)
+        sides = [ops.shape(x)[axis] for axis in self._spatial_axes()]
+        for axis in self._spatial_axes():
+            x = self._whole_blocks(x, axis)
         blocks, flat = self._block_shapes(ops.shape(x))
         x = ops.reshape(x, blocks)  # (B, H/l, l, W/l, l, C) or (B, C, H/l, l, W/l, l)
         x = (x - self._reference_pixels(x)) * self.scale
-        return ops.cast(ops.reshape(x, flat), self.compute_dtype)
+        x = ops.reshape(x, flat)
+        if self.incomplete == "pad":
+            for axis, side in zip(self._spatial_axes(), sides, strict=True):
+                x = _cut(x, axis, side)
+        return ops.cast(x, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         shape = list(input_shape)
         for axis in self._spatial_axes():
-            if shape[axis] is not None:
+            if shape[axis] is not None and self.incomplete == "drop":
                 shape[axis] -= shape[axis] % self.window
         return tuple(shape)
 
@@ -112,6 +127,7 @@ class NPR(keras.layers.Layer):
             window=self.window,
             reference=self.reference,
             scale=self.scale,
+            incomplete=self.incomplete,
             data_format=self.data_format,
         )
         return config
@@ -119,13 +135,18 @@ class NPR(keras.layers.Layer):
     def _spatial_axes(self):
         return (1, 2) if self.data_format == "channels_last" else (2, 3)
 
-    def _trim(self, x, axis):
+    def _whole_blocks(self, x, axis):
+        """Both sides a multiple of the window."""
         side = ops.shape(x)[axis]
         if isinstance(side, int) and side % self.window == 0:
             return x
-        index = [slice(None)] * 4
-        index[axis] = slice(0, side - side % self.window)
-        return x[tuple(index)]
+        if self.incomplete == "drop":
+            return _cut(x, axis, side - side % self.window)
+        last = [slice(None)] * 4
+        last[axis] = slice(-1, None)
+        # One pixel less than a block is always enough; what is too much is cut off here.
+        x = ops.concatenate([x, *[x[tuple(last)]] * (self.window - 1)], axis=axis)
+        return _cut(x, axis, side + (-side) % self.window)
 
     def _block_shapes(self, shape):
         """The shape with each spatial axis split in two, and the shape to come back to."""
@@ -151,3 +172,10 @@ class NPR(keras.layers.Layer):
         index[row_axis] = slice(row, row + 1)
         index[column_axis] = slice(column, column + 1)
         return blocks[tuple(index)]
+
+
+def _cut(x, axis, side):
+    """The first `side` positions along an axis."""
+    index = [slice(None)] * 4
+    index[axis] = slice(0, side)
+    return x[tuple(index)]

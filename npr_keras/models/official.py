@@ -116,13 +116,15 @@ def from_state_dict(detector, state: Mapping[str, np.ndarray]) -> None:
 
 def _require_official(detector):
     layer, config, official = detector.representation, detector.config, DetectorConfig()
-    options = [getattr(layer, name, None) for name in ("window", "reference", "scale")]
+    options = [
+        getattr(layer, name, None) for name in ("window", "reference", "scale", "incomplete")
+    ]
     differing = [
         f"{name}={getattr(config, name)}"
         for name in ("blocks", "width", "mean", "std")
         if getattr(config, name) != getattr(official, name)
     ]
-    if type(layer) is not NPR or options != [2, 1, 2 / 3]:
+    if type(layer) is not NPR or options != [2, 1, 2 / 3, "drop"]:
         shown = ", ".join(map(str, options)) if type(layer) is NPR else ""
         differing.append(f"{type(layer).__name__}({shown})")
     if differing:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 
+from npr_keras.layers.representation import representation_text
+
 
 def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) -> str:
     """Markdown for people; `config.json` and `history.csv` beside it are for programs.
@@ -16,8 +18,7 @@ def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) 
     decided = settings["settings"]
     source, training, detector = decided["source"], decided["training"], decided["detector"]
     layer = decided["representation"]
-    options = layer["config"]
-    shown = ", ".join(f"{k}={options[k]}" for k in ("window", "reference", "scale") if k in options)
+    representation = representation_text(layer["class_name"], layer["config"])
     last = history[-1] if history else {}
     lines = [
         f"# {layer['class_name']} detector",
@@ -29,11 +30,11 @@ def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) 
         f"| trained on | {source['real']:,} real and {source['fake']:,} generated images, "
         f"classes {', '.join(c or '(none)' for c in source['classes'])} |",
         f"| source | `{settings['source_path']}`, fingerprint `{source['fingerprint'][:16]}` |",
-        f"| representation | {layer['class_name']}({shown}) |",
+        f"| representation | {representation} |",
         f"| trunk | {' + '.join(map(str, detector['blocks']))} bottlenecks, width {detector['width']} |",
         f"| pixels when scoring | {detector['preprocessing']['name']} |",
         f"| pixels in training | resize {training['resize']}, random crop {training['crop']}, "
-        f"flip {training['flip']} |",
+        f"flip {training['flip']}{_spoilt(training)} |",
         f"| recipe | Adam {training['learning_rate']:g}, batch {training['batch_size']}, "
         f"{training['epochs']} epochs, seed {training['seed']}, {training['precision']} |",
         f"| backend | {decided['backend']} |",
@@ -61,3 +62,15 @@ def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) 
         "",
     ]
     return "\n".join(lines)
+
+
+def _spoilt(training: dict) -> str:
+    """What else is done to images in training, where anything is."""
+    said = ""
+    if training["blur"]:
+        low, high = training["blur_sigma"]
+        said += f", blur {training['blur']} (sigma {low:g} to {high:g})"
+    if training["jpeg"]:
+        low, high = training["jpeg_quality"]
+        said += f", JPEG {training['jpeg']} (quality {low} to {high})"
+    return said

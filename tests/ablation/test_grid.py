@@ -19,13 +19,26 @@ def test_table_7_is_the_papers():
 
 @pytest.mark.parametrize("name", list(GRIDS))
 def test_every_variant_of_every_grid_can_be_made(name):
-    from npr_keras.layers import NPR
+    from npr_keras.layers.representation import make_representation
 
     for variant in GRIDS[name].variants:
-        NPR(**variant.representation)
-        variant.detector_config()
+        make_representation(**variant.representation_arguments({}))
+        variant.detector_config({})
         assert variant.training_config({"epochs": 2}, seed=5).seed == 5
     assert GRIDS[name].variants[0].name == GRIDS[name].default
+
+
+def test_what_is_shared_gives_way_to_what_is_a_variants_own():
+    variant = Variant("v", {"reference": 3}, {"width": 16}, {"crop": 64})
+    assert variant.representation_arguments({"scale": 1.0, "reference": 1}) == {
+        "scale": 1.0, "reference": 3,
+    }  # fmt: skip
+    config = variant.detector_config({"width": 96, "blocks": [2]})
+    assert (config.width, config.blocks) == (16, (2,))
+    assert variant.training_config({"crop": 96, "epochs": 3}, 1).crop == 64
+    # Another layer has other arguments.
+    other = Variant("h", {"layer": "haar-hh"})
+    assert other.representation_arguments({"scale": 1.0}) == {"layer": "haar-hh"}
 
 
 def test_a_file_of_ones_own(tmp_path):
@@ -45,7 +58,7 @@ variants:
     assert (grid.name, grid.default) == ("mine", "plain")
     wide, plain, last = grid.variants
     assert wide.slug == "wide-trunk"
-    assert wide.detector_config().width == 96
+    assert wide.detector_config({}).width == 96
     assert plain == Variant("plain")
     assert last.training_config({"epochs": 3}, 1).flip == 0
     assert last.classes == ("cat",)

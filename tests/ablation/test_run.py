@@ -38,7 +38,7 @@ def prepared(source_folder, make_set, tmp_path):
     sets = find_sets(make_set(tmp_path / "judged", 6, size=32))[0]
 
     def prepare(name, seeds=(1, 2), training=TRAINING):
-        plan = Plan.of(tmp_path / name, GRID, seeds, training, {"backend": "b"})
+        plan = Plan.of(tmp_path / name, GRID, seeds, {"training": training}, {"backend": "b"})
         return plan, GRID, lambda variant: find_source(source_folder), sets
 
     return prepare
@@ -175,6 +175,9 @@ def test_at_the_command_line(invoke, source_folder, make_set, tmp_path):
     assert "Which grid" in error_of(invoke("ablate"), 2)
     assert "expected FIELD=VALUE" in error_of(
         invoke("ablate", "--grid", "scale", "--set", "x=1"), 2
+    )
+    assert "detector.FIELD (blocks, width)" in error_of(
+        invoke("ablate", "--grid", "scale", "--set", "detector.depth=1"), 2
     )
     assert "different seeds" in error_of(invoke("ablate", "--grid", "scale", "--seeds", "1,1"), 2)
 

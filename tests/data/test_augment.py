@@ -1,18 +1,53 @@
-import numpy as np
+import io
 
-from npr_keras.data.augment import plan_epoch, random_crop
+import numpy as np
+from PIL import Image, ImageFilter
+
+from npr_keras.config import TrainingConfig
+from npr_keras.data.augment import EpochPlan, plan_epoch, random_crop, spoil
+
+
+def plan(count, seed=0, epoch=0, **recipe):
+    return plan_epoch(count, epoch, TrainingConfig(seed=seed, **recipe))
 
 
 def test_a_plan_is_a_function_of_seed_and_epoch():
-    one, same = plan_epoch(100, 7, 3, 0.5), plan_epoch(100, 7, 3, 0.5)
-    for name in ("order", "row", "column", "flip"):
+    recipe = {"blur": 0.5, "jpeg": 0.5}
+    one, same = plan(100, 7, 3, **recipe), plan(100, 7, 3, **recipe)
+    for name in EpochPlan._fields:
         np.testing.assert_array_equal(getattr(one, name), getattr(same, name))
-        assert not np.array_equal(getattr(one, name), getattr(plan_epoch(100, 7, 4, 0.5), name))
-        assert not np.array_equal(getattr(one, name), getattr(plan_epoch(100, 8, 3, 0.5), name))
+        for other in (plan(100, 7, 4, **recipe), plan(100, 8, 3, **recipe)):
+            assert not np.array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_what_is_drawn_first_does_not_depend_on_what_comes_after():
+    """A recipe with compression sees the same crops as the one without: they pair."""
+    plain, spoilt = plan(100), plan(100, blur=0.5, jpeg=1.0, jpeg_quality=(70, 80))
+    for name in ("order", "row", "column", "flip"):
+        np.testing.assert_array_equal(getattr(plain, name), getattr(spoilt, name))
+    assert not plain.blur.any() and not plain.jpeg.any()
+
+
+def test_how_often_and_how_much():
+    drawn = plan(10_000, blur=0.25, blur_sigma=(1.0, 2.0), jpeg=0.1, jpeg_quality=(60, 62))
+    assert 0.235 < (drawn.blur > 0).mean() < 0.265
+    assert 1 <= drawn.blur[drawn.blur > 0].min() < 1.01 and 1.99 < drawn.blur.max() <= 2
+    assert 0.09 < (drawn.jpeg > 0).mean() < 0.11
+    assert set(drawn.jpeg) == {0, 60, 61, 62}
+
+
+def test_blur_comes_before_compression():
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    blurred = Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(1.5))
+    file = io.BytesIO()
+    blurred.save(file, "JPEG", quality=40)  # Pillow's default is 4:2:0
+    np.testing.assert_array_equal(spoil(pixels, 1.5, 40), np.asarray(Image.open(file)))
+    np.testing.assert_array_equal(spoil(pixels, 1.5, 0), np.asarray(blurred))
+    np.testing.assert_array_equal(spoil(pixels, 0.0, 0), pixels)
 
 
 def test_the_shuffle_is_full():
-    order = plan_epoch(10_000, 0, 0, 0.5).order
+    order = plan(10_000).order
     np.testing.assert_array_equal(np.sort(order), np.arange(10_000))
     # The mean distance that an image moves is n / 3 for a uniform permutation; a shuffle buffer
     # moves it by less.
@@ -20,16 +55,16 @@ def test_the_shuffle_is_full():
 
 
 def test_flip_probability():
-    assert not plan_epoch(1000, 0, 0, 0.0).flip.any()
-    assert plan_epoch(1000, 0, 0, 1.0).flip.all()
-    assert 0.47 < plan_epoch(10_000, 0, 0, 0.5).flip.mean() < 0.53
+    assert not plan(1000, flip=0.0).flip.any()
+    assert plan(1000, flip=1.0).flip.all()
+    assert 0.47 < plan(10_000).flip.mean() < 0.53
 
 
 def test_every_offset_is_drawn():
     pixels = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
-    plan = plan_epoch(2000, 0, 0, 0.5)
+    drawn = plan(2000)
     corners = {
         tuple(random_crop(pixels, 5, row, column)[0, 0])
-        for row, column in zip(plan.row, plan.column, strict=True)
+        for row, column in zip(drawn.row, drawn.column, strict=True)
     }
     assert corners == {tuple(pixels[i, j]) for i in range(4) for j in range(4)}

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import shutil
 
@@ -49,6 +50,22 @@ def test_both_pipelines_give_the_same_batches(source_folder):
         assert sum(y.sum() for _, y in batches) == 12
         seen.append(np.concatenate([x for x, _ in batches]))
     assert not np.array_equal(seen[0], seen[1])
+
+
+def test_both_pipelines_blur_and_compress_alike(source_folder):
+    spoilt = dataclasses.replace(SMALL, blur=0.5, jpeg=0.5)
+    images = training_images(source_folder, spoilt)
+    batches = batches_of(images, "tf.data")
+    assert_same(batches, batches_of(images, "pydataset"))
+    plan, plain = images.plan(0), batches_of(training_images(source_folder), "tf.data")
+    differ = [
+        (a != b).any()
+        for x, y in zip(batches, plain, strict=True)
+        for a, b in zip(x[0], y[0], strict=True)
+    ]
+    # A blur of next to nothing and a quality near 100 may leave an image as it is; none appears.
+    assert all((plan.blur > 0)[i] or (plan.jpeg > 0)[i] for i in np.flatnonzero(differ))
+    assert sum(differ) > 8
 
 
 def test_one_dataset_runs_through_the_epochs(source_folder):

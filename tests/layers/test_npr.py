@@ -51,6 +51,21 @@ def test_equals_equation_4(random, window, reference, data_format):
     np.testing.assert_allclose(y, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize(("window", "reference"), VARIANTS)
+def test_incomplete_blocks_go_on_with_their_last_pixels(random, window, reference, data_format):
+    images = random.normal(size=(2, 13, 7, 3)).astype("float32")
+    rows, columns = -13 % window, -7 % window
+    padded = np.pad(images, ((0, 0), (0, rows), (0, columns), (0, 0)), mode="edge")
+    expected = np.stack([npr_by_loops(image, window, reference, 1.0)[:13, :7] for image in padded])
+    layer = NPR(window, reference, 1.0, incomplete="pad", data_format=data_format)
+    if data_format == "channels_first":
+        y = keras.ops.convert_to_numpy(layer(images.transpose(0, 3, 1, 2))).transpose(0, 2, 3, 1)
+    else:
+        y = keras.ops.convert_to_numpy(layer(images))
+    np.testing.assert_allclose(y, expected, atol=1e-6)
+
+
 def test_defaults_are_the_papers():
     config = NPR().get_config()
     assert (config["window"], config["reference"], config["scale"]) == (2, 1, 2 / 3)
@@ -74,6 +89,17 @@ def test_top_left_pixels_are_exactly_zero(random):
             {"window": 2, "reference": 4, "scale": 1.5, "data_format": "channels_first"},
             (2, 3, 9, 12),
             (2, 3, 8, 12),
+        ),
+        (
+            {
+                "window": 3,
+                "reference": 9,
+                "scale": 1.5,
+                "incomplete": "pad",
+                "data_format": "channels_last",
+            },
+            (2, 10, 13, 3),
+            (2, 10, 13, 3),
         ),
     ],
 )

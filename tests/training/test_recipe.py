@@ -89,6 +89,11 @@ def test_defaults_are_the_official_recipe():
         ({"resize": 200}, "at least the crop's 224"),
         ({"flip": 2}, "flip=2"),
         ({"seed": -1}, "seed=-1"),
+        ({"jpeg": 1.5}, "jpeg=1.5"),
+        ({"jpeg_quality": (90, 30)}, "from 1 to 100, the smaller one first"),
+        ({"jpeg_quality": (30.5, 90)}, "jpeg_quality"),
+        ({"blur_sigma": (-1.0, 3)}, "blur_sigma"),
+        ({"blur_sigma": 3.0}, "blur_sigma"),
     ],
 )
 def test_bad_values(values, message):
@@ -99,7 +104,7 @@ def test_bad_values(values, message):
 def test_settings_survive_json():
     import json
 
-    config = TrainingConfig(epochs=3, resize=None)
+    config = TrainingConfig(epochs=3, resize=None, jpeg=0.5, jpeg_quality=(75, 90))
     assert TrainingConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     with pytest.raises(ConfigError, match=r"unknown field epoch\."):
         TrainingConfig.from_dict({"epoch": 3})

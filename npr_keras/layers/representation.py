@@ -1,0 +1,52 @@
+"""The representations that can stand before the trunk, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+
+from npr_keras.errors import ConfigError
+from npr_keras.layers.npr import NPR
+from npr_keras.layers.rivals import HaarHH, HighPass
+
+REPRESENTATIONS = {
+    "npr": NPR,
+    "pixels": keras.layers.Identity,
+    "high-pass": HighPass,
+    "haar-hh": HaarHH,
+}
+_NOT_SHOWN = ("name", "trainable", "dtype", "data_format")
+
+
+def make_representation(layer: str = "npr", **arguments) -> keras.layers.Layer:
+    """A layer from (B, H, W, 3), float32 normalised pixels, to (B, H', W', 3).
+
+    Args:
+        layer: One of `REPRESENTATIONS`.
+        **arguments: The layer's.
+
+    Raises:
+        ConfigError: If there is no such layer, or it does not take such arguments.
+    """
+    if layer not in REPRESENTATIONS:
+        raise ConfigError(
+            f"The representation must be one of {', '.join(REPRESENTATIONS)}. Received: {layer!r}"
+        )
+    made = REPRESENTATIONS[layer]
+    if made is NPR:
+        arguments = {"data_format": "channels_last", **arguments}
+    try:
+        return made(name="representation", **arguments)
+    except (TypeError, ValueError) as error:  # Keras' own, of an argument that there is not
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(
+            f"The representation {layer} does not take {arguments}: {error}"
+        ) from error
+
+
+def representation_text(class_name: str, config: Mapping) -> str:
+    """A layer as people write it, from its `get_config()`: `NPR(window=2, reference=1, ...)`."""
+    shown = ", ".join(f"{k}={v}" for k, v in config.items() if k not in _NOT_SHOWN)
+    return f"{class_name}({shown})"
