@@ -33,7 +33,12 @@ def _prepared(options: dict):
         return find_source(folder, variant.classes)
 
     out = Path(options["out"] or Path("ablations", grid.name))
-    described = {"source": find_source(folder).fingerprint(), "backend": options["backend"]}
+    described = {
+        "source": Path(options["source"]).resolve().name,
+        "judged on": Path(options["data"] or options["suite"]).resolve().name,
+        "fingerprint": find_source(folder).fingerprint(),
+        "backend": options["backend"],
+    }
     plan = Plan.of(out, grid, options["seeds"], options["shared"], described)
     return grid, plan, source_of, sets
 
@@ -43,18 +48,26 @@ def dry_run(options: dict) -> None:
     grid, plan, source_of, sets = _prepared(options)
     import_tensorflow_quietly()
     from npr_keras.ablation.estimate import seconds_of
+    from npr_keras.errors import NPRKerasError
 
-    total = 0.0
     names = {variant.slug: variant for variant in grid.variants}
-    by_variant: dict[str, float] = {}
+    by_variant: dict[str, float | str] = {}
+    total = 0.0
     for run in plan.runs:
+        variant = names[run.variant]
         if run.variant not in by_variant and not run.is_done:
-            variant = names[run.variant]
-            by_variant[run.variant] = seconds_of(variant, plan, source_of(variant), sets)
+            try:
+                by_variant[run.variant] = seconds_of(variant, plan, source_of(variant), sets)
+            except NPRKerasError as error:
+                by_variant[run.variant] = str(error)
         seconds = 0.0 if run.is_done else by_variant[run.variant]
-        total += seconds
-        state = "done" if run.is_done else f"{seconds:6.0f} s"
-        stdout().print(f"{names[run.variant].name:34} seed {run.seed:<6} {state:>10}", markup=False)
+        if isinstance(seconds, str):
+            line = f"{variant.name:34} seed {run.seed:<6}     fails: {seconds}"
+        else:
+            total += seconds
+            state = "done" if run.is_done else f"{seconds:6.0f} s"
+            line = f"{variant.name:34} seed {run.seed:<6} {state:>10}"
+        stdout().print(line, markup=False, soft_wrap=True)
     say(f"\n{len(plan.runs)} runs, about {total / 60:.0f} minutes here, from a few steps of each.")
 
 
@@ -107,16 +120,16 @@ def run_ablation(options: dict) -> tuple[dict, int]:
     return ablation_result(plan.folder), len(failures)
 
 
-def show_result(result: dict) -> None:
-    """Prints an ablation: means and spread, and differences to the default."""
-    from npr_keras.ablation.written import NOTE, rows_of
+def show_result(result: dict, by_set: bool = False) -> None:
+    """Prints an ablation: means and spread, and differences to the default; and by set if asked."""
+    from npr_keras.ablation.written import NOTE, QUOTED, rows_of
 
     print_line = stdout().print
     paper = any(row["paper"] for row in result["variants"])
-    head = f"{'variant':22}{'seeds':>5} {'acc':>11} {'AP':>11} {'difference of AP':>22}"
+    head = f"{'variant':20}{'seeds':>5} {'acc':>11} {'AP':>11} {'difference of AP':>22}"
     print_line(head + ("  paper" if paper else ""), style="bold", markup=False)
     for row in rows_of(result):
-        line = f"{row['name'][:22]:22}{row['seeds']:>5} {row['accuracy']:>11} "
+        line = f"{row['name'][:20]:20}{row['seeds']:>5} {row['accuracy']:>11} "
         line += f"{row['average_precision']:>11} {row['difference']:>22}"
         print_line(line + (f"{row['paper_ap']:>7}" if paper else ""), markup=False)
     for row in result["variants"]:
@@ -124,4 +137,22 @@ def show_result(result: dict) -> None:
             print_line(
                 f"failed: {row['name']}, seed {seed}: {reason}", markup=False, soft_wrap=True
             )
+    if by_set:
+        _show_by_set(result)
     print_line(f"\n{result['done']} of {result['runs']} runs. {NOTE}", style="dim", markup=False)
+    if paper:
+        print_line(QUOTED, style="dim", markup=False)
+
+
+def _show_by_set(result: dict) -> None:
+    """AP of each set, four sets side by side."""
+    from npr_keras.ablation.written import rows_by_set
+
+    rows = rows_by_set(result, "average_precision")
+    for first in range(0, len(result["sets"]), 4):
+        names = result["sets"][first : first + 4]
+        head = f"\n{'AP by set':22}" + "".join(f"{name[:13]:>14}" for name in names)
+        stdout().print(head, style="bold", markup=False)
+        for row in rows:
+            cells = "".join(f"{row[name]:>14}" for name in names)
+            stdout().print(f"{row['name'][:22]:22}{cells}", markup=False)

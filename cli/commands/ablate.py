@@ -115,12 +115,13 @@ def command(ctx, as_json, **options):
     type=click.Path(dir_okay=False),
     help="Also to a file: .md, .tex, .csv, .json, .png or .svg; several times if you like.",
 )
+@click.option("--by-set", is_flag=True, help="The AP of each set, too; files hold it anyway.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def report(folder, targets, as_json):
+def report(folder, targets, by_set, as_json):
     """Show an ablation, also while it runs.
 
     \b
-    npr-keras ablate report ablations/table7
+    npr-keras ablate report ablations/table7 --by-set
     npr-keras ablate report ablations/table7 --write table.md --write figure.svg
     """
     from npr_keras.ablation.result import ablation_result
@@ -135,4 +136,4 @@ def report(folder, targets, as_json):
     if as_json:
         click.echo(json.dumps(result, indent=2))
     else:
-        show_result(result)
+        show_result(result, by_set)

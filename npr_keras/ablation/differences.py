@@ -19,18 +19,23 @@ class Difference:
     Attributes:
         mean: Over seeds.
         low, high: The ends of the 95 % interval; NaN where it cannot be told.
-        seeds: How many pairs.
+        of_seeds: Of each pair of seeds.
     """
 
     mean: float
     low: float
     high: float
-    seeds: int
+    of_seeds: tuple[float, ...]
+
+    @property
+    def seeds(self) -> int:
+        """How many pairs."""
+        return len(self.of_seeds)
 
     @property
     def is_real(self) -> bool:
-        """Whether 0 lies outside the interval."""
-        return self.low > 0 or self.high < 0
+        """Whether 0 lies outside the interval. One seed shows nothing: another may differ as much."""
+        return self.seeds > 1 and (self.low > 0 or self.high < 0)
 
 
 def paired_difference(
@@ -95,7 +100,7 @@ def paired_difference(
         unknown = stats.t.ppf((1 + level) / 2, seeds - 1)
         half = np.sqrt(unknown**2 * between + known**2 * images)
     half = float(half)
-    return Difference(mean, mean - half, mean + half, seeds)
+    return Difference(mean, mean - half, mean + half, tuple(map(float, found)))
 
 
 def _differences(labels, ours, theirs, figure, random) -> np.ndarray:

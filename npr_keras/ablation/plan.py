@@ -90,7 +90,8 @@ class Plan:
         folder: Where all of it lies.
         runs: Every variant with every seed.
         shared: What all variants share of each of `grid.PARTS`.
-        described: What else decides the figures, as JSON: source, suite, backend.
+        described: What else decides the figures, as JSON: "source" and "judged on", by the names
+            that tables give them, the source's fingerprint, the backend.
     """
 
     folder: Path

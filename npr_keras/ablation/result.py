@@ -26,7 +26,7 @@ def ablation_result(folder: str | os.PathLike, repetitions: int = 400) -> dict:
         Dict: "grid", "default", "seeds", "sets", "shared", "versions", "date", and "variants", a
         list in the grid's order: "name", "seeds" (done), "failures", "figures" (by figure: "mean"
         and "std" over seeds of the mean over sets, "by_set" the same for each, "difference" to
-        the default with its interval and number of paired seeds, None for the default itself), and
+        the default with its interval and that of each seed, None for the default itself), and
         "paper", the published figures of Table 7 where it has the variant, apart from ours.
 
     Raises:
@@ -95,7 +95,7 @@ def _figure(figure: str, ours: Mapping, default: Mapping, is_default: bool, repe
             "mean": found.mean,
             "low": found.low,
             "high": found.high,
-            "seeds": found.seeds,
+            "of_seeds": found.of_seeds,
             "is_real": found.is_real,
         }
     return {"mean": mean, "std": std, "by_set": by_set, "difference": difference}

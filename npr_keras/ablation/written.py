@@ -17,7 +17,7 @@ ENDINGS = (".md", ".tex", ".csv", ".json", ".png", ".svg")
 NOTE = (
     "Mean and standard deviation over seeds, per cent, of the mean over sets. "
     "Difference: to the default, with the same seeds and images, and its 95 % interval over both; "
-    "* where 0 lies outside."
+    "* where 0 lies outside. One seed: the interval is over images alone, and nothing is marked."
 )
 QUOTED = "Published: Tan et al., CVPR 2024, Table 7, quoted; trained and judged on other images."
 
@@ -37,6 +37,37 @@ def rows_of(result: dict) -> list[dict[str, str]]:
         row["paper_ap"] = _per_cent(paper["average_precision"]) if paper else ""
         rows.append(row)
     return rows
+
+
+def rows_by_set(result: dict, figure: str) -> list[dict[str, str]]:
+    """A row of text for each variant: its name, and by set the mean and the spread of a figure."""
+    return [
+        {
+            "name": variant["name"],
+            **{
+                name: _with_spread(variant["figures"][figure]["by_set"][name])
+                if variant["figures"]
+                else "–"
+                for name in result["sets"]
+            },
+        }
+        for variant in result["variants"]
+    ]
+
+
+def where_from(result: dict) -> str:
+    """What it was trained and judged on, in a line."""
+    shared = result["shared"]
+    return f"trained on {shared.get('source', '?')}, judged on {shared.get('judged on', '?')}"
+
+
+def settings_of(result: dict) -> str:
+    """What all variants share, in a line: `epochs 4, crop 96`; "" if nothing was set."""
+    shared = result["shared"]
+    said = [f"{name} {value}" for name, value in shared.get("training", {}).items()]
+    for part in ("detector", "representation"):
+        said += [f"{part} {name} {value}" for name, value in shared.get(part, {}).items()]
+    return ", ".join(said)
 
 
 def check_target(path: str | os.PathLike) -> None:
@@ -62,23 +93,32 @@ def markdown(result: dict) -> str:
     paper = any(row["paper"] for row in result["variants"])
     heads = ["variant", "seeds", "acc", "AP", "difference of acc", "difference of AP"]
     heads += ["published acc", "published AP"] if paper else []
-    lines = [heads, ["---", *["--:"] * (len(heads) - 1)]]
+    rows = []
     for row in rows_of(result):
         cells = [row[k] for k in ("name", "seeds", "accuracy", "average_precision",
                                   "difference_accuracy", "difference")]  # fmt: skip
-        cells += [f"*{row[k]}*" for k in ("paper_acc", "paper_ap")] if paper else []
-        lines.append([cell.replace("|", "\\|") for cell in cells])
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    facts = f"Default: {result['default']}. Sets: {', '.join(result['sets'])}."
-    packages = ", ".join(f"{k} {v}" for k, v in result["versions"].items())
-    parts = [
-        table,
-        NOTE.replace("*", "\\*"),
-        facts,
+        rows.append(cells + ([f"*{row[k]}*" for k in ("paper_acc", "paper_ap")] if paper else []))
+    shared = settings_of(result)
+    facts = [
+        f"{where_from(result).capitalize()}.",
+        f"Default: {result['default']}.",
+        f"Seeds: {', '.join(map(str, result['seeds']))}.",
+        *([f"For all: {shared}."] if shared else []),
         f"{result['done']} of {result['runs']} runs.",
-        packages,
+        f"Packages: {', '.join(f'{k} {v}' for k, v in result['versions'].items())}.",
     ]
-    return "\n\n".join([*parts, *([QUOTED] if paper else [])]) + "\n"
+    parts = [_table(heads, rows), NOTE.replace("*", "\\*"), " ".join(facts)]
+    parts += [QUOTED] if paper else []
+    for figure, title in zip(FIGURES, ("Accuracy", "AP"), strict=True):
+        found = [list(row.values()) for row in rows_by_set(result, figure)]
+        parts += [f"{title} by set:", _table(["variant", *result["sets"]], found)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> str:
+    lines = [heads, ["---", *["--:"] * (len(heads) - 1)], *rows]
+    cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def latex(result: dict) -> str:
@@ -148,31 +188,60 @@ def _write_figure(result: dict, path) -> None:
     except ImportError as error:
         raise MissingPackageError('Figures need pip install "npr-keras[ablate]"') from error
     rows = [v for v in result["variants"] if v["figures"]]
-    figure = Figure(figsize=(8, 1.2 + 0.32 * len(rows)), layout="constrained")
+    default = next((v for v in rows if v["name"] == result["default"]), None)
+    figure = Figure(figsize=(8, 1.8 + 0.34 * len(rows)), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     for panel, name, title in zip(panels, FIGURES, ("accuracy", "AP"), strict=True):
         panel.axvline(0, color="0.6", linewidth=1)
         for place, row in enumerate(rows):
-            found = row["figures"][name]["difference"]
-            if found is None:
-                panel.plot(0, place, "D", color="black", markersize=6)
-                continue
-            low, mean, high = (100 * found[k] for k in ("low", "mean", "high"))
-            colour = "#1f5fbf" if found["is_real"] else "0.55"
-            panel.plot([low, high], [place, place], color=colour, linewidth=2)
-            panel.plot(mean, place, "o", color=colour, markersize=6)
-        panel.set_xlabel(f"{title}, points more than {result['default']}")
+            _draw_difference(panel, place, row["figures"][name]["difference"])
+            if row["paper"] and default and row is not default:
+                published = 100 * (row["paper"][name] - default["paper"][name])
+                panel.plot(published, place, "x", color="#b3541e", markersize=6)
+        panel.set_xlabel(f"{title}: points above {result['default']}")
         panel.spines[["top", "right", "left"]].set_visible(False)
         panel.tick_params(axis="y", length=0)
     panels[0].set_yticks(range(len(rows)), [row["name"] for row in rows])
     panels[0].invert_yaxis()
-    figure.suptitle(
-        f"{result['grid']}: difference over {len(result['seeds'])} seeds, 95 % interval over seeds "
-        "and images",
-        fontsize="medium",
+    figure.suptitle(f"{result['grid']}: {where_from(result)}", fontsize="medium")
+    figure.legend(
+        handles=_legend(any(row["paper"] for row in rows)),
+        loc="outside lower center",
+        ncols=2,
+        fontsize="small",
+        frameon=False,
     )
     with replacing(path) as temporary:
         figure.savefig(temporary, format=Path(path).suffix[1:], dpi=150)
+
+
+_SHOWN, _NOT_SHOWN = "#1f5fbf", "0.55"  # an interval without 0, and one with it
+
+
+def _draw_difference(panel, place: int, found: dict | None) -> None:
+    """An interval, its middle, and each seed; a diamond for the default."""
+    if found is None:
+        panel.plot(0, place, "D", color="black", markersize=6)
+        return
+    low, mean, high = (100 * found[k] for k in ("low", "mean", "high"))
+    colour = _SHOWN if found["is_real"] else _NOT_SHOWN
+    panel.plot([low, high], [place, place], color=colour, linewidth=2)
+    panel.plot(mean, place, "o", color=colour, markersize=6)
+    seeds = [100 * one for one in found["of_seeds"]]
+    panel.plot(seeds, [place + 0.25] * len(seeds), "|", color=colour, markersize=5)
+
+
+def _legend(paper: bool) -> list:
+    from matplotlib.lines import Line2D
+
+    entries = [
+        Line2D([], [], color=_SHOWN, marker="o", label="95 % interval over seeds and images"),
+        Line2D([], [], color=_NOT_SHOWN, marker="o", label="the same; 0 inside, or one seed"),
+        Line2D([], [], color=_SHOWN, marker="|", linestyle="", label="each seed"),
+    ]
+    published = Line2D([], [], color="#b3541e", marker="x", linestyle="",
+                       label="published, of other images (Tan et al., Table 7)")  # fmt: skip
+    return [*entries, published] if paper else entries
 
 
 def _with_spread(found: dict) -> str:

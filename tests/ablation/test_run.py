@@ -136,6 +136,8 @@ def check_result(plan, expected, tmp_path):
         truth = [labels[n][0] for n in labels]
         found = paired_difference(truth, ours, theirs, figure, repetitions=50)
         assert other["figures"][figure]["difference"]["low"] == pytest.approx(found.low)
+        assert found.seeds == 2 and np.mean(found.of_seeds) == pytest.approx(found.mean)
+        assert other["figures"][figure]["difference"]["of_seeds"] == found.of_seeds
         assert first["figures"][figure]["difference"] is None
     assert impossible["figures"] == {} and set(impossible["failures"]) == {1, 2}
     for ending in ENDINGS:
