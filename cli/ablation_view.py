@@ -146,11 +146,10 @@ def show_result(result: dict, by_set: bool = False) -> None:
 
 def _show_by_set(result: dict) -> None:
     """AP of each set, four sets side by side."""
-    from npr_keras.ablation.written import rows_by_set
+    from npr_keras.ablation.written import rows_by_set, sets_side_by_side
 
     rows = rows_by_set(result, "average_precision")
-    for first in range(0, len(result["sets"]), 4):
-        names = result["sets"][first : first + 4]
+    for names in sets_side_by_side(result):
         head = f"\n{'AP by set':22}" + "".join(f"{name[:13]:>14}" for name in names)
         stdout().print(head, style="bold", markup=False)
         for row in rows:

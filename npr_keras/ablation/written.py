@@ -1,4 +1,4 @@
-"""An ablation as Markdown, LaTeX, CSV, JSON, and as a figure."""
+"""An ablation as Markdown, LaTeX, CSV, JSON; `figure.py` draws it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 
 from npr_keras.ablation.differences import FIGURES
-from npr_keras.atomic import replacing, write_text
-from npr_keras.errors import ConfigError, MissingPackageError
+from npr_keras.atomic import write_text
+from npr_keras.errors import ConfigError
 
 ENDINGS = (".md", ".tex", ".csv", ".json", ".png", ".svg")
 NOTE = (
@@ -55,6 +55,12 @@ def rows_by_set(result: dict, figure: str) -> list[dict[str, str]]:
     ]
 
 
+def sets_side_by_side(result: dict, count: int = 4) -> list[list[str]]:
+    """The sets' names in groups of as many as a page, or a terminal, is wide."""
+    names = result["sets"]
+    return [names[first : first + count] for first in range(0, len(names), count)]
+
+
 def where_from(result: dict) -> str:
     """What it was trained and judged on, in a line."""
     shared = result["shared"]
@@ -82,7 +88,9 @@ def write_result(result: dict, path: str | os.PathLike) -> None:
     """Writes an ablation in the form that the file's name ends in, one of `ENDINGS`."""
     ending = Path(path).suffix
     if ending in (".png", ".svg"):
-        _write_figure(result, path)
+        from npr_keras.ablation.figure import write_figure
+
+        write_figure(result, path)
         return
     writers = {".md": markdown, ".tex": latex, ".csv": comma_separated, ".json": _json}
     write_text(path, writers[ending](result))
@@ -124,17 +132,32 @@ def _table(heads: list[str], rows: list[list[str]]) -> str:
 def latex(result: dict) -> str:
     """A LaTeX table (booktabs)."""
     paper = any(row["paper"] for row in result["variants"])
-    columns = "lrrrl" + ("rr" if paper else "")
-    head = "variant & seeds & acc & AP & difference of AP" + (
-        r" & \multicolumn{2}{c}{published acc, AP}" if paper else ""
-    )
-    lines = [f"\\begin{{tabular}}{{{columns}}}", r"\toprule", head + r" \\", r"\midrule"]
+    heads = ["variant", "seeds", "acc", "AP", "difference of AP"]
+    heads += ["published acc", "published AP"] if paper else []
+    rows = []
     for row in rows_of(result):
         cells = [row[k] for k in ("name", "seeds", "accuracy", "average_precision", "difference")]
-        cells += [row["paper_acc"], row["paper_ap"]] if paper else []
-        lines.append(" & ".join(map(_escaped, cells)) + r" \\")
-    lines += [r"\bottomrule", r"\end{tabular}", f"% {NOTE}"]
-    return "\n".join(lines) + "\n"
+        rows.append(cells + ([row["paper_acc"], row["paper_ap"]] if paper else []))
+    parts = [_tabular(heads, rows)]
+    for names in sets_side_by_side(result):
+        found = rows_by_set(result, "average_precision")
+        parts.append(
+            _tabular(
+                ["AP by set", *names], [[row["name"], *(row[n] for n in names)] for row in found]
+            )
+        )
+    notes = [where_from(result), NOTE, *([QUOTED] if paper else [])]
+    return "\n".join([*parts, *(f"% {note}" for note in notes)]) + "\n"
+
+
+def _tabular(heads: list[str], rows: list[list[str]]) -> str:
+    """A tabular of booktabs; numbers with a minus, names with a hyphen."""
+    lines = [f"\\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", r"\toprule"]
+    lines += [" & ".join(map(_escaped, heads)) + r" \\", r"\midrule"]
+    for name, *cells in rows:
+        numbers = (_escaped(cell).replace("-", "$-$") if cell != "–" else "--" for cell in cells)
+        lines.append(" & ".join([_escaped(name), *numbers]) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
 def comma_separated(result: dict) -> str:
@@ -179,69 +202,6 @@ def _json(result: dict) -> str:
     from npr_keras.report.write import without_nan
 
     return json.dumps(without_nan(result), indent=2) + "\n"
-
-
-def _write_figure(result: dict, path) -> None:
-    """Points with intervals: differences to the default, one panel a figure."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError('Figures need pip install "npr-keras[ablate]"') from error
-    rows = [v for v in result["variants"] if v["figures"]]
-    default = next((v for v in rows if v["name"] == result["default"]), None)
-    figure = Figure(figsize=(8, 1.8 + 0.34 * len(rows)), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
-    for panel, name, title in zip(panels, FIGURES, ("accuracy", "AP"), strict=True):
-        panel.axvline(0, color="0.6", linewidth=1)
-        for place, row in enumerate(rows):
-            _draw_difference(panel, place, row["figures"][name]["difference"])
-            if row["paper"] and default and row is not default:
-                published = 100 * (row["paper"][name] - default["paper"][name])
-                panel.plot(published, place, "x", color="#b3541e", markersize=6)
-        panel.set_xlabel(f"{title}: points above {result['default']}")
-        panel.spines[["top", "right", "left"]].set_visible(False)
-        panel.tick_params(axis="y", length=0)
-    panels[0].set_yticks(range(len(rows)), [row["name"] for row in rows])
-    panels[0].invert_yaxis()
-    figure.suptitle(f"{result['grid']}: {where_from(result)}", fontsize="medium")
-    figure.legend(
-        handles=_legend(any(row["paper"] for row in rows)),
-        loc="outside lower center",
-        ncols=2,
-        fontsize="small",
-        frameon=False,
-    )
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format=Path(path).suffix[1:], dpi=150)
-
-
-_SHOWN, _NOT_SHOWN = "#1f5fbf", "0.55"  # an interval without 0, and one with it
-
-
-def _draw_difference(panel, place: int, found: dict | None) -> None:
-    """An interval, its middle, and each seed; a diamond for the default."""
-    if found is None:
-        panel.plot(0, place, "D", color="black", markersize=6)
-        return
-    low, mean, high = (100 * found[k] for k in ("low", "mean", "high"))
-    colour = _SHOWN if found["is_real"] else _NOT_SHOWN
-    panel.plot([low, high], [place, place], color=colour, linewidth=2)
-    panel.plot(mean, place, "o", color=colour, markersize=6)
-    seeds = [100 * one for one in found["of_seeds"]]
-    panel.plot(seeds, [place + 0.25] * len(seeds), "|", color=colour, markersize=5)
-
-
-def _legend(paper: bool) -> list:
-    from matplotlib.lines import Line2D
-
-    entries = [
-        Line2D([], [], color=_SHOWN, marker="o", label="95 % interval over seeds and images"),
-        Line2D([], [], color=_NOT_SHOWN, marker="o", label="the same; 0 inside, or one seed"),
-        Line2D([], [], color=_SHOWN, marker="|", linestyle="", label="each seed"),
-    ]
-    published = Line2D([], [], color="#b3541e", marker="x", linestyle="",
-                       label="published, of other images (Tan et al., Table 7)")  # fmt: skip
-    return [*entries, published] if paper else entries
 
 
 def _with_spread(found: dict) -> str:

@@ -147,7 +147,14 @@ def check_result(plan, expected, tmp_path):
     rows = list(csv.DictReader(io.StringIO((tmp_path / "table.csv").read_text())))
     assert {row["variant"] for row in rows} == {"first", "no flip"}
     assert "| no flip | 2 |" in (tmp_path / "table.md").read_text()
-    assert r"\midrule" in (tmp_path / "table.tex").read_text()
+    latex = (tmp_path / "table.tex").read_text()
+    assert latex.count(r"\midrule") == 2 and r"$\pm$" in latex
+    for name in result["sets"]:
+        assert name.replace("_", r"\_") in latex
+    page = (tmp_path / "table.md").read_text()
+    one = other["figures"]["accuracy"]["by_set"][result["sets"][0]]
+    assert f"| no flip | {100 * one['mean']:.1f} ±{100 * one['std']:.1f} |" in page
+    assert "For all: epochs 1, batch_size 4, resize None, crop 24" in page
 
 
 def test_at_the_command_line(invoke, source_folder, make_set, tmp_path):
@@ -170,6 +177,15 @@ def test_at_the_command_line(invoke, source_folder, make_set, tmp_path):
     assert shown.returncode == 0
     assert shown.stdout == done.stdout
     assert (tmp_path / "t.md").exists()
+    by_set = invoke("ablate", "report", tmp_path / "out", "--by-set").stdout
+    assert "AP by set" in by_set and max(map(len, by_set.splitlines())) <= 80
+    fresh = [*arguments, "--out", tmp_path / "other", "--dry-run", "--set", "detector.width=16"]
+    dry = invoke("ablate", *fresh)
+    assert dry.returncode == 0 and not (tmp_path / "other").exists()
+    assert dry.stdout.count("fails: NPR: `window` must be") == 2
+    assert "4 runs, about" in dry.stderr
+    refused = error_of(invoke("ablate", *arguments, "--set", "detector.width=16"))
+    assert "made in another way (detector)" in refused
     assert "ends in .md" in error_of(
         invoke("ablate", "report", tmp_path / "out", "--write", "t.doc")
     )

@@ -5,7 +5,7 @@ from npr_keras.config import DetectorConfig
 from npr_keras.errors import ConfigError
 from npr_keras.explain import explain, region_logits
 from npr_keras.explain.explain import region_edges
-from npr_keras.layers import NPR
+from npr_keras.layers.representation import make_representation
 from npr_keras.models import Detector
 
 pytestmark = pytest.mark.every_backend
@@ -69,9 +69,17 @@ def test_wrong_arguments(detector):
         explain(detector, np.zeros((1, 8, 8, 3), np.uint8))
 
 
-def test_other_representations(random):
-    detector = Detector(DetectorConfig(blocks=(1,), width=8), representation=NPR(window=3))
+@pytest.mark.parametrize(
+    ("options", "sides"),
+    [
+        ({"window": 3}, (30, 33)),
+        ({"layer": "haar-hh"}, (15, 16)),
+        ({"layer": "high-pass"}, (29, 31)),
+    ],
+)
+def test_other_representations(random, options, sides):
+    detector = Detector(DetectorConfig(blocks=(1,), width=8), make_representation(**options))
     pixels = random.integers(0, 256, (31, 33, 3), np.uint8)
     found = explain(detector, pixels)
-    assert found.representation.shape == (30, 33, 3)
+    assert found.representation.shape == (*sides, 3)
     assert found.activation.mean() + found.bias == pytest.approx(found.logit, abs=1e-5)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from npr_keras.config import PROTOCOLS
+from npr_keras.config import PROTOCOLS, DetectorConfig
 from npr_keras.data.decode import load
 from npr_keras.errors import CheckpointError, ConfigError, ExportError
 from npr_keras.predict import KerasPredictor, open_predictor
@@ -48,6 +48,24 @@ def test_from_other_backends(trained, tmp_path, backend):
     assert np.ptp(expected) > 1
     for one in export_detector(run, ["savedmodel", "onnx"], out=tmp_path):
         np.testing.assert_allclose(open_predictor(one.path).predict(pixels), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("layer", ["pixels", "high-pass", "haar-hh"])
+def test_other_representations(tmp_path, images, layer):
+    from npr_keras.export.export import export_detector
+    from npr_keras.layers.representation import make_representation
+    from npr_keras.models import Detector, save_detector
+
+    config = DetectorConfig(blocks=(1, 1), width=8, preprocessing=PROTOCOLS["native"])
+    save_detector(Detector(config, make_representation(layer)), tmp_path / "model.keras")
+    expected = open_predictor(tmp_path)
+    for made in export_detector(tmp_path, ["savedmodel", "tflite", "onnx", "openvino"]):
+        predictor = open_predictor(made.path)
+        assert not made.folded
+        for pixels in images:
+            np.testing.assert_allclose(
+                predictor.predict(pixels), expected.predict(pixels), atol=1e-4
+            )
 
 
 def test_what_travels_along(exported):

@@ -4,6 +4,7 @@ import pytest
 from npr_keras.config import DetectorConfig
 from npr_keras.export.fold import difference_kernel, fold, is_foldable
 from npr_keras.layers import NPR
+from npr_keras.layers.representation import make_representation
 from npr_keras.models import Detector
 from npr_keras.models.batch_norm import BatchNorm
 
@@ -39,8 +40,20 @@ def test_the_same_score(random, reference):
     assert any(isinstance(layer, NPR) for layer in folded.layers) == (reference == "max")
 
 
-def test_other_representations_keep_their_layer(random):
-    detector = trained(random, NPR(window=3, scale=1.0, data_format="channels_last"))
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"window": 3, "scale": 1.0},
+        {"incomplete": "pad"},
+        {"layer": "pixels"},
+        {"layer": "high-pass"},
+        {"layer": "haar-hh"},
+    ],
+    ids=str,
+)
+def test_other_representations_keep_their_layer(random, options):
+    detector = trained(random, make_representation(**options))
+    assert not is_foldable(detector)
     pixels = random.integers(0, 256, (2, 32, 35, 3))
     folded = fold(detector)
     np.testing.assert_allclose(logits(folded, pixels), logits(detector, pixels), atol=2e-5)
