@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ def _prepared(options: dict):
     from npr_keras.ablation.grid import get_grid
     from npr_keras.ablation.plan import Plan
     from npr_keras.data.folder import find_source
+    from npr_keras.errors import ConfigError
     from npr_keras_cli.suites_view import judged_sets, sets_of_suite
     from npr_keras_cli.training_view import source_folder
 
@@ -25,18 +27,25 @@ def _prepared(options: dict):
         sets = judged_sets(options["data"], False)
     else:
         sets, _ = sets_of_suite(options["suite"], options["data_root"], False, False)
-    known = find_source(folder).classes
+    source = find_source(folder, options["classes"])
 
     def source_of(variant):
-        if isinstance(variant.classes, int):
-            return find_source(folder, known[: variant.classes] if variant.classes else ())
-        return find_source(folder, variant.classes)
+        classes = variant.classes
+        if not classes:
+            return source
+        if isinstance(classes, int):
+            if classes > len(source.classes):
+                raise ConfigError(
+                    f"{variant.name}: the source has {len(source.classes)} classes, not {classes}."
+                )
+            classes = source.classes[:classes]
+        return find_source(folder, classes)
 
     out = Path(options["out"] or Path("ablations", grid.name))
     described = {
         "source": Path(options["source"]).resolve().name,
         "judged on": Path(options["data"] or options["suite"]).resolve().name,
-        "fingerprint": find_source(folder).fingerprint(),
+        "fingerprint": source.fingerprint(),
         "backend": options["backend"],
     }
     plan = Plan.of(out, grid, options["seeds"], options["shared"], described)
@@ -48,8 +57,9 @@ def dry_run(options: dict) -> None:
     grid, plan, source_of, sets = _prepared(options)
     import_tensorflow_quietly()
     from npr_keras.ablation.estimate import seconds_of
-    from npr_keras.errors import NPRKerasError
+    from npr_keras.ablation.run import check_default, said_by
 
+    check_default(plan, grid, source_of)
     names = {variant.slug: variant for variant in grid.variants}
     by_variant: dict[str, float | str] = {}
     total = 0.0
@@ -58,8 +68,8 @@ def dry_run(options: dict) -> None:
         if run.variant not in by_variant and not run.is_done:
             try:
                 by_variant[run.variant] = seconds_of(variant, plan, source_of(variant), sets)
-            except NPRKerasError as error:
-                by_variant[run.variant] = str(error)
+            except Exception as error:  # whatever it is, it is said, and the others go on
+                by_variant[run.variant] = said_by(error)
         seconds = 0.0 if run.is_done else by_variant[run.variant]
         if isinstance(seconds, str):
             line = f"{variant.name:34} seed {run.seed:<6}     fails: {seconds}"
@@ -122,26 +132,31 @@ def run_ablation(options: dict) -> tuple[dict, int]:
 
 def show_result(result: dict, by_set: bool = False) -> None:
     """Prints an ablation: means and spread, and differences to the default; and by set if asked."""
-    from npr_keras.ablation.written import NOTE, QUOTED, rows_of
+    from npr_keras.ablation.written import (
+        NOTE,
+        QUOTED,
+        facts_of,
+        failures_of,
+        has_published,
+        rows_of,
+    )
 
-    print_line = stdout().print
-    paper = any(row["paper"] for row in result["variants"])
+    print_line = functools.partial(stdout().print, markup=False)
+    paper = has_published(result)
     head = f"{'variant':20}{'seeds':>5} {'acc':>11} {'AP':>11} {'difference of AP':>22}"
-    print_line(head + ("  paper" if paper else ""), style="bold", markup=False)
+    print_line(head + ("  paper" if paper else ""), style="bold")
     for row in rows_of(result):
         line = f"{row['name'][:20]:20}{row['seeds']:>5} {row['accuracy']:>11} "
-        line += f"{row['average_precision']:>11} {row['difference']:>22}"
-        print_line(line + (f"{row['paper_ap']:>7}" if paper else ""), markup=False)
-    for row in result["variants"]:
-        for seed, reason in row["failures"].items():
-            print_line(
-                f"failed: {row['name']}, seed {seed}: {reason}", markup=False, soft_wrap=True
-            )
+        line += f"{row['average_precision']:>11} {row['average_precision_difference']:>22}"
+        print_line(line + (f"{row['average_precision_paper']:>7}" if paper else ""))
     if by_set:
         _show_by_set(result)
-    print_line(f"\n{result['done']} of {result['runs']} runs. {NOTE}", style="dim", markup=False)
-    if paper:
-        print_line(QUOTED, style="dim", markup=False)
+    failures = failures_of(result)
+    for failure in failures:
+        print_line(failure, soft_wrap=True)
+    facts = " ".join(fact for fact in facts_of(result) if fact not in failures)
+    for text in (facts, NOTE, *([QUOTED] if paper else [])):
+        print_line(f"\n{text}", style="dim")
 
 
 def _show_by_set(result: dict) -> None:

@@ -200,9 +200,9 @@ class TrainingConfig(Config):
         self._require(
             is_int(self.seed) and 0 <= self.seed < 2**32, "seed", "an integer from 0 to 2**32 - 1"
         )
-        for name, kind, least, most in (
-            ("blur_sigma", is_number, 0, 100),
-            ("jpeg_quality", is_int, 1, 100),
+        for name, kind, called, least, most in (
+            ("blur_sigma", is_number, "numbers", 0, 100),
+            ("jpeg_quality", is_int, "integers", 1, 100),
         ):
             value = getattr(self, name)
             self._require(
@@ -211,7 +211,7 @@ class TrainingConfig(Config):
                 and all(map(kind, value))
                 and least <= value[0] <= value[1] <= most,
                 name,
-                f"two numbers, from {least} to {most}, the smaller one first",
+                f"two {called}, from {least} to {most}, the smaller one first",
             )
         self._require(self.precision in PRECISIONS, "precision", f"one of {', '.join(PRECISIONS)}")
         self._require(

@@ -9,7 +9,7 @@ import click
 from npr_keras.ablation.grid import GRIDS, PARTS
 from npr_keras.config import DetectorConfig, TrainingConfig
 from npr_keras_cli.backend import backend_option
-from npr_keras_cli.options import pipeline_option
+from npr_keras_cli.options import comma_list, pipeline_option
 
 _FIELDS = {
     "training": [name for name in TrainingConfig.__dataclass_fields__ if name != "seed"],
@@ -57,6 +57,9 @@ def _seeds(ctx, param, value):
     help=f"{', '.join(GRIDS)}, or a YAML file.",
 )
 @click.option("--source", default="simulated", show_default=True, help="As for train.")
+@click.option(
+    "--classes", callback=comma_list, help="Classes of the source, as for train.  [default: all]"
+)
 @click.option("--suite", default="simulated", show_default=True, help="As for eval.")
 @click.option("--data", type=click.Path(), help="Images to judge on, instead of --suite.")
 @click.option("--data-root", envvar="NPR_DATA", type=click.Path(), help="As for train and eval.")
@@ -92,6 +95,7 @@ def command(ctx, as_json, **options):
         return
     if not options["grid"]:
         raise click.UsageError("Which grid: --grid NAME, or a YAML file. See --help.")
+    from npr_keras.ablation.written import json_text
     from npr_keras_cli.ablation_view import dry_run, run_ablation, show_result
 
     if options.pop("dry_run"):
@@ -99,7 +103,7 @@ def command(ctx, as_json, **options):
         return
     result, failed = run_ablation(options)
     if as_json:
-        click.echo(json.dumps(result, indent=2))
+        click.echo(json_text(result), nl=False)
     else:
         show_result(result)
     if failed:
@@ -125,7 +129,7 @@ def report(folder, targets, by_set, as_json):
     npr-keras ablate report ablations/table7 --write table.md --write figure.svg
     """
     from npr_keras.ablation.result import ablation_result
-    from npr_keras.ablation.written import check_target, write_result
+    from npr_keras.ablation.written import check_target, json_text, write_result
     from npr_keras_cli.ablation_view import show_result
 
     for target in targets:
@@ -134,6 +138,6 @@ def report(folder, targets, by_set, as_json):
     for target in targets:
         write_result(result, target)
     if as_json:
-        click.echo(json.dumps(result, indent=2))
+        click.echo(json_text(result), nl=False)
     else:
         show_result(result, by_set)

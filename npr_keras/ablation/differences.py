@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from npr_keras.errors import ConfigError
+from npr_keras.evaluation.intervals import weighted_average_precision
 
 FIGURES = ("accuracy", "average_precision")
+_AT_ONCE = 1 << 22  # weights in memory
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """A figure of one run, its mean over sets.
+
+    Attributes:
+        value: On the images as they are.
+        values: On resampled ones, (repetitions,).
+    """
+
+    value: float
+    values: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -18,7 +34,7 @@ class Difference:
 
     Attributes:
         mean: Over seeds.
-        low, high: The ends of the 95 % interval; NaN where it cannot be told.
+        low, high: The ends of the interval; NaN where it cannot be told.
         of_seeds: Of each pair of seeds.
     """
 
@@ -38,16 +54,106 @@ class Difference:
         return self.seeds > 1 and (self.low > 0 or self.high < 0)
 
 
-def paired_difference(
+def resample(
     labels: Sequence[np.ndarray],
-    ours: Sequence[Sequence[np.ndarray]],
-    theirs: Sequence[Sequence[np.ndarray]],
-    figure: str = "accuracy",
+    logits: Sequence[np.ndarray],
+    groups: Sequence[np.ndarray] | None = None,
     repetitions: int = 400,
-    level: float = 0.95,
     seed: int = 0,
+) -> dict[str, Resampled]:
+    """The figures of one run on its images, and on resamples of them.
+
+    A resample gives each group of images a weight of its own, exponentially distributed (Rubin's
+    Bayesian bootstrap); within each set, real and generated images keep their total. The same seed
+    gives the same weights, so that runs on the same images pair.
+
+    Args:
+        labels: For each set, 0 or 1, (n,).
+        logits: For each set, (n,); NaN for what could not be read, which is left out.
+        groups: For each set, the number of each image's group, (n,): what depends on each other,
+            such as one photograph in several sets. By default each image is alone.
+        repetitions: Resamples.
+        seed: Of the weights.
+
+    Returns:
+        A `Resampled` for each of `FIGURES`: the mean over the sets in which it is defined.
+
+    Raises:
+        ConfigError: If there is not one array of logits for each of the labels.
+    """
+    if [len(y) for y in labels] != [len(z) for z in logits]:
+        raise ConfigError(
+            f"Each set's logits must be as many as its labels, {[len(y) for y in labels]}. "
+            f"Received: {[len(z) for z in logits]}"
+        )
+    if groups is None:
+        ends = np.cumsum([0, *map(len, labels)])
+        groups = [np.arange(*pair) for pair in itertools.pairwise(ends)]
+    count = 1 + max((int(g.max()) for g in groups if len(g)), default=-1)
+    found: dict[str, list] = {figure: [] for figure in FIGURES}
+    for weights in _weights(count, repetitions, seed):
+        by_set = [
+            weighted_figures(y, z, weights[:, g])
+            for y, z, g in zip(labels, logits, groups, strict=True)
+        ]
+        for figure in FIGURES:
+            found[figure].append(mean_of_defined([one[figure] for one in by_set]))
+    joined = {figure: np.concatenate(values) for figure, values in found.items()}
+    return {figure: Resampled(float(v[0]), v[1:]) for figure, v in joined.items()}
+
+
+def _weights(count: int, repetitions: int, seed: int):
+    """Of every group, (some repetitions, count): first all 1, which is no resample, then the rest."""
+    yield np.ones((1, count))
+    random = np.random.default_rng(seed)
+    size = max(1, _AT_ONCE // max(1, count))
+    for first in range(0, repetitions, size):
+        yield random.standard_exponential((min(size, repetitions - first), count))
+
+
+def weighted_figures(
+    labels: np.ndarray, logits: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Accuracy at logit 0 and average precision of images that count more or less.
+
+    Args:
+        labels: 0 or 1, (n,).
+        logits: (n,); images that are NaN are left out.
+        weights: Above 0, (R, n); made to keep the totals of both classes.
+
+    Returns:
+        For each of `FIGURES` an array, (R,): NaN without images, the average precision also without
+        images of both classes.
+    """
+    places = np.flatnonzero(~np.isnan(logits))
+    places = places[np.argsort(-logits[places], kind="stable")]
+    positive, logits = labels[places] == 1, logits[places]
+    if not len(places):
+        return {figure: np.full(len(weights), np.nan) for figure in FIGURES}
+    weights = weights[:, places]
+    for one in (positive, ~positive):
+        if one.any():
+            weights[:, one] /= weights[:, one].mean(axis=1, keepdims=True)
+    correct = (logits > 0) == positive
+    precision = np.full(len(weights), np.nan)
+    if 0 < positive.sum() < len(positive):
+        last_of_tie = np.r_[np.diff(logits) != 0, True]
+        precision = weighted_average_precision(weights, positive, last_of_tie)
+    return {"accuracy": weights @ correct / len(places), "average_precision": precision}
+
+
+def mean_of_defined(values: Sequence) -> np.ndarray:
+    """The mean over the first axis of what is not NaN; NaN where nothing is."""
+    values = np.asarray(values, float)
+    defined = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(defined, values, 0).sum(axis=0) / defined.sum(axis=0)
+
+
+def paired_difference(
+    ours: Sequence[Resampled], theirs: Sequence[Resampled], level: float = 0.95
 ) -> Difference:
-    """The difference of a figure, its mean over sets, between two variants.
+    """The difference of a figure between two variants, and its interval.
 
     Two things would make it another one: other seeds, and other images. All seeds are judged on the
     same images, so that what the images add does not fall with the number of seeds. With D_s the
@@ -64,92 +170,33 @@ def paired_difference(
     With one seed there are the images alone, and the interval says nothing about other seeds.
 
     Args:
-        labels: For each set, 0 or 1, (n,).
-        ours, theirs: For each seed, for each set, logits, (n,); NaN for what could not be read.
-        figure: One of `FIGURES`.
-        repetitions: Resamples of the images, real and generated ones apart.
+        ours, theirs: For each seed, the same figure, resampled with the same weights.
         level: Of confidence.
-        seed: Of the resampling.
 
     Raises:
-        ConfigError: If there is no such figure, or seeds and sets do not pair.
+        ConfigError: If the seeds do not pair.
     """
-    if figure not in FIGURES:
-        raise ConfigError(f"`figure` must be one of {', '.join(FIGURES)}. Received: {figure!r}")
-    if len(ours) != len(theirs) or not ours or any(len(z) != len(labels) for z in (*ours, *theirs)):
-        raise ConfigError(
-            f"Seeds and sets must pair. Received: {len(ours)} and {len(theirs)} seeds, "
-            f"{len(labels)} sets"
-        )
+    if len(ours) != len(theirs) or not ours:
+        raise ConfigError(f"Seeds must pair. Received: {len(ours)} and {len(theirs)}")
     from scipy import stats
 
     seeds = len(ours)
-    found = _differences(labels, ours, theirs, figure, None)
-    mean = float(found.mean())
-    random = np.random.default_rng(seed)
-    resampled = np.array(
-        [_differences(labels, ours, theirs, figure, random) for _ in range(repetitions)]
-    )  # (repetitions, seeds)
-    of_each, of_mean = resampled.var(axis=0, ddof=1).mean(), resampled.mean(axis=1).var(ddof=1)
+    found = np.array([o.value - t.value for o, t in zip(ours, theirs, strict=True)])
+    resampled = np.stack([o.values - t.values for o, t in zip(ours, theirs, strict=True)])  # (S, R)
+    of_each, of_mean = resampled.var(axis=1, ddof=1).mean(), resampled.mean(axis=0).var(ddof=1)
     known = stats.norm.ppf((1 + level) / 2)
     if seeds == 1:
         half = known * np.sqrt(of_mean)
     else:
         between = found.var(ddof=1) / seeds
-        images = max(0.0, (of_mean - of_each / seeds) / (1 - 1 / seeds))
+        images = np.maximum(0.0, (of_mean - of_each / seeds) / (1 - 1 / seeds))
         unknown = stats.t.ppf((1 + level) / 2, seeds - 1)
         half = np.sqrt(unknown**2 * between + known**2 * images)
-    half = float(half)
+    mean, half = float(found.mean()), float(half)
     return Difference(mean, mean - half, mean + half, tuple(map(float, found)))
 
 
-def _differences(labels, ours, theirs, figure, random) -> np.ndarray:
-    """D_s for each seed, over the images or, with `random`, over a resample of them: (S,)."""
-    per_set = []
-    for k, truth in enumerate(labels):
-        weights = np.ones(len(truth)) if random is None else _weights(truth, random)
-        per_set.append(
-            [
-                _figure(figure, truth, weights, mine[k]) - _figure(figure, truth, weights, other[k])
-                for mine, other in zip(ours, theirs, strict=True)
-            ]
-        )
-    return np.mean(per_set, axis=0)
-
-
-def _weights(truth: np.ndarray, random) -> np.ndarray:
-    weights = np.zeros(len(truth))
-    for label in (0, 1):
-        places = np.flatnonzero(truth == label)
-        if len(places):
-            drawn = random.integers(len(places), size=len(places))
-            weights[places] = np.bincount(drawn, minlength=len(places))
-    return weights
-
-
-def _figure(figure: str, truth: np.ndarray, weights: np.ndarray, logits: np.ndarray) -> float:
-    read = ~np.isnan(logits)
-    truth, weights, logits = truth[read] == 1, weights[read], logits[read]
-    if figure == "accuracy":
-        return float(weights @ ((logits > 0) == truth) / weights.sum())
-    return weighted_average_precision(truth, weights, logits)
-
-
-def weighted_average_precision(truth: np.ndarray, weights: np.ndarray, logits: np.ndarray) -> float:
-    """Average precision of images that count `weights` times; ties are one step, as in
-    scikit-learn."""
-    order = np.argsort(-logits, kind="stable")
-    truth, weights, logits = truth[order], weights[order], logits[order]
-    last = np.r_[np.diff(logits) != 0, True]
-    true, seen = np.cumsum(weights * truth)[last], np.cumsum(weights)[last]
-    if not true[-1]:
-        return float("nan")
-    gained = np.diff(true, prepend=0)
-    some = gained > 0
-    return float(np.sum(gained[some] * true[some] / seen[some]) / true[-1])
-
-
-def spread(values: Mapping[int, float] | Sequence[float]) -> tuple[float, float]:
+def spread(values: Sequence[float]) -> tuple[float, float]:
     """Mean and standard deviation over seeds (n - 1 in the denominator; NaN for one seed)."""
-    numbers = np.array(list(values.values() if isinstance(values, Mapping) else values), float)
+    numbers = np.asarray(values, float)
     return float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else float("nan")

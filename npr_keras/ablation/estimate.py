@@ -10,8 +10,8 @@ import numpy as np
 
 from npr_keras.ablation.grid import Variant
 from npr_keras.ablation.plan import Plan
+from npr_keras.ablation.run import detector_of
 from npr_keras.data.records import ImageSet, Source
-from npr_keras.layers.representation import make_representation
 from npr_keras.models import Detector
 from npr_keras.training.train import compile_detector
 
@@ -25,8 +25,7 @@ def seconds_of(variant: Variant, plan: Plan, source: Source, sets: Sequence[Imag
     """
     keras.backend.clear_session()
     config = variant.training_config(plan.shared["training"], seed=0)
-    layer = make_representation(**variant.representation_arguments(plan.shared["representation"]))
-    detector = Detector(variant.detector_config(plan.shared["detector"]), layer)
+    detector = Detector(*detector_of(plan, variant))
     compile_detector(detector, config)
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (config.batch_size, config.crop, config.crop, 3), np.uint8)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-from pathlib import Path
 
 from npr_keras.ablation.differences import FIGURES
-from npr_keras.ablation.written import where_from
-from npr_keras.atomic import replacing
+from npr_keras.ablation.written import has_published, where_from
 from npr_keras.errors import MissingPackageError
+from npr_keras.report.charts import figure, plain_text, save
 
 _SHOWN, _NOT_SHOWN, _PUBLISHED = "#1f5fbf", "0.55", "#b3541e"
 
@@ -24,42 +24,47 @@ def write_figure(result: dict, path: str | os.PathLike) -> None:
     Raises:
         MissingPackageError: If Matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError('Figures need pip install "npr-keras[ablate]"') from error
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingPackageError('Figures need pip install "npr-keras[ablate]"')
+    save(_drawn(result), path)
+
+
+@plain_text
+def _drawn(result: dict):
     rows = [v for v in result["variants"] if v["figures"]]
-    default = next((v for v in rows if v["name"] == result["default"]), None)
-    figure = Figure(figsize=(8, 1.8 + 0.34 * len(rows)), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
+    default = next((v for v in rows if v["is_default"]), None)
+    drawing = figure(8, 1.8 + 0.34 * len(rows))
+    panels = drawing.subplots(1, 2, sharey=True)
     for panel, name, title in zip(panels, FIGURES, ("accuracy", "AP"), strict=True):
         panel.axvline(0, color="0.6", linewidth=1)
         for place, row in enumerate(rows):
-            _draw_difference(panel, place, row["figures"][name]["difference"])
-            if row["paper"] and default and row is not default:
+            _draw_difference(panel, place, row, name)
+            if row["paper"] and default and default["paper"] and row is not default:
                 published = 100 * (row["paper"][name] - default["paper"][name])
                 panel.plot(published, place, "x", color=_PUBLISHED, markersize=6)
         panel.set_xlabel(f"{title}: points above {result['default']}")
         panel.spines[["top", "right", "left"]].set_visible(False)
         panel.tick_params(axis="y", length=0)
-    panels[0].set_yticks(range(len(rows)), [row["name"] for row in rows])
+    names = [row["name"] for row in rows]
+    panels[0].set_yticks(range(len(rows)), names)
     panels[0].invert_yaxis()
-    figure.suptitle(f"{result['grid']}: {where_from(result)}", fontsize="medium")
-    figure.legend(
-        handles=_legend(any(row["paper"] for row in rows)),
+    drawing.suptitle(f"{result['grid']}. {where_from(result)}", fontsize="medium")
+    drawing.legend(
+        handles=_legend(has_published(result)),
         loc="outside lower center",
         ncols=2,
         fontsize="small",
         frameon=False,
     )
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format=Path(path).suffix[1:], dpi=150)
+    return drawing
 
 
-def _draw_difference(panel, place: int, found: dict | None) -> None:
-    """An interval, its middle, and each seed; a diamond for the default."""
-    if found is None:
+def _draw_difference(panel, place: int, row: dict, name: str) -> None:
+    """An interval, its middle, and each seed; a diamond for the default, nothing without a pair."""
+    if row["is_default"]:
         panel.plot(0, place, "D", color="black", markersize=6)
+    found = row["figures"][name]["difference"]
+    if found is None:
         return
     low, mean, high = (100 * found[k] for k in ("low", "mean", "high"))
     colour = _SHOWN if found["is_real"] else _NOT_SHOWN

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from npr_keras.config import PROTOCOLS, DetectorConfig, TrainingConfig
 from npr_keras.errors import ConfigError, MissingPackageError
+from npr_keras.settings import is_int
 
 PROTOCOL = "protocol"  # the name that a variant's protocol goes by
 # What a variant can set fields of. The representation's are its layer's arguments, and its name.
@@ -41,7 +42,7 @@ class Variant:
     @property
     def slug(self) -> str:
         """Its folder's name."""
-        return re.sub(r"[^a-z0-9.]+", "-", self.name.lower()).strip("-")
+        return re.sub(r"[^a-z0-9.]+", "-", self.name.lower()).strip("-.")
 
     def training_config(self, shared: Mapping, seed: int) -> TrainingConfig:
         """The recipe, from what all variants share of it and what is this one's."""
@@ -49,14 +50,14 @@ class Variant:
 
     def detector_config(self, shared: Mapping) -> DetectorConfig:
         """The detector's settings, in the same way."""
-        return DetectorConfig.from_dict({**shared, **self.detector})
+        protocol = {"preprocessing": PROTOCOLS[self.protocol]} if self.protocol else {}
+        return DetectorConfig.from_dict({**shared, **protocol, **self.detector})
 
     def representation_arguments(self, shared: Mapping) -> dict:
         """Those of `npr_keras.layers.representation.make_representation`; what is shared is one
         layer's, and passes others by."""
-        ours = self.representation
-        same = ours.get("layer", "npr") == shared.get("layer", "npr")
-        return {**shared, **ours} if same else dict(ours)
+        ours, common = self.representation, shared.get("layer", "npr")
+        return {**shared, **ours} if ours.get("layer", common) == common else dict(ours)
 
     def to_dict(self) -> dict:
         """What decides its runs."""
@@ -116,7 +117,7 @@ def _scale() -> Grid:
 
 def _representation() -> Grid:
     variants = [
-        Variant("NPR"),
+        Variant("NPR", {"layer": "npr"}),
         Variant("raw pixels", {"layer": "pixels"}),
         Variant("high-pass", {"layer": "high-pass"}),
         Variant("Haar HH", {"layer": "haar-hh"}),
@@ -233,6 +234,10 @@ def _variant(row, path: str) -> Variant:
             f"Received: {row[PROTOCOL]!r}"
         )
     classes = row.get("classes", 0)
-    if isinstance(classes, list):
+    if isinstance(classes, list) and classes:
         row = {**row, "classes": tuple(map(str, classes))}
+    elif not is_int(classes) or classes < 0:
+        raise ConfigError(
+            f"{path}, {row['name']}: classes are how many, or a list of names. Received: {classes!r}"
+        )
     return Variant(**row)

@@ -1,24 +1,27 @@
-"""What is on disk of an ablation: its plan, and a folder for each run. Imports nothing heavy."""
+"""What is on disk of an ablation: its plan, its images, a folder for each run. Imports nothing heavy."""
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import numpy as np
 
 from npr_keras.ablation.grid import PARTS, Grid
+from npr_keras.ablation.images import digest_of, groups_of, names_of
 from npr_keras.atomic import replacing, write_text
 from npr_keras.data.records import ImageSet
-from npr_keras.errors import ConfigError, RunError
+from npr_keras.errors import ConfigError, MissingPackageError, RunError
 from npr_keras.versions import versions
 
 PLAN_FILE = "plan.json"
-_LOGITS, _FAILURE, _SECONDS = "logits.npz", "failure.txt", "seconds.txt"
+_IMAGES_FILE = "images.npz"
+_LOGITS, _FAILURE = "logits.npz", "failure.txt"
 
 
 @dataclass(frozen=True)
@@ -46,40 +49,44 @@ class Run:
         file = self.folder / _FAILURE
         return file.read_text(encoding="utf-8") if file.exists() and not self.is_done else ""
 
-    @property
-    def seconds(self) -> float | None:
-        """How long it took, where it was not broken off."""
-        file = self.folder / _SECONDS
-        return float(file.read_text()) if file.exists() else None
-
     def owner(self) -> str:
         """Which process is, or was, at it."""
         file = self.folder / "owner"
         return file.read_text(encoding="utf-8").strip() if file.exists() else "nobody"
 
-    def fail(self, message: str) -> None:
-        """Notes why it failed."""
-        write_text(self.folder / _FAILURE, message)
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is anything of it that another variant's run could not go on with."""
+        return self.is_done or (self.folder / "config.json").exists()
 
-    def succeed(self, seconds: float) -> None:
-        """Notes how long it took."""
+    def fail(self, message: str) -> None:
+        """Notes why it failed; a full disk is no reason to stop the others."""
+        with contextlib.suppress(OSError):
+            write_text(self.folder / _FAILURE, message)
+
+    def succeed(self) -> None:
+        """Forgets why it failed before."""
         (self.folder / _FAILURE).unlink(missing_ok=True)
-        write_text(self.folder / _SECONDS, f"{seconds:.1f}\n")
 
     def write_logits(
         self, logits: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
     ) -> None:
         """Keeps the scores of each set: what all figures are made of."""
-        arrays = {f"logits/{name}": array for name, array in logits.items()}
-        arrays |= {f"labels/{name}": array for name, array in labels.items()}
-        with replacing(self.folder / _LOGITS) as temporary, open(temporary, "wb") as file:
-            np.savez(file, **arrays)
+        arrays = {f"logits/{_key(name)}": array for name, array in logits.items()}
+        arrays |= {f"labels/{_key(name)}": array for name, array in labels.items()}
+        _write_arrays(self.folder / _LOGITS, arrays)
 
     def read_logits(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """By set: labels and logits, (n,) each, NaN for what could not be read."""
         with np.load(self.folder / _LOGITS) as arrays:
-            names = [key.removeprefix("logits/") for key in arrays if key.startswith("logits/")]
-            return {n: (arrays[f"labels/{n}"], arrays[f"logits/{n}"]) for n in names}
+            keys = [key.removeprefix("logits/") for key in arrays if key.startswith("logits/")]
+            return {_name(k): (arrays[f"labels/{k}"], arrays[f"logits/{k}"]) for k in keys}
+
+    def versions(self) -> dict:
+        """Of the packages that it was begun with; empty if that is not known."""
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return json.loads((self.folder / "config.json").read_text(encoding="utf-8"))["versions"]
+        return {}
 
 
 @dataclass(frozen=True)
@@ -111,33 +118,48 @@ class Plan:
         """The plan of a grid. Seeds come first: after a third of the time every variant is there."""
         folder = Path(folder)
         runs = tuple(
-            Run(variant.slug, seed, folder / "runs" / variant.slug / f"seed-{seed}")
+            run
             for seed in seeds
             for variant in grid.variants
+            for run in runs_of(folder, variant.slug, [seed])
         )
         return cls(folder, runs, {part: dict(shared.get(part, {})) for part in PARTS}, described)
 
     def begin(self, grid: Grid, sets: Sequence[ImageSet]) -> None:
         """Writes the plan, or makes sure that it is the one that is there.
 
-        More variants and seeds may come to those that are there.
+        More variants and seeds may come to those that are there, also from several processes.
 
         Raises:
             ConfigError: If what is there was made in another way.
+            MissingPackageError: If filelock is not installed.
         """
-        shared = {**self.shared, **self.described, "images": _digest_of(sets)}
-        variants = {v.slug: {"name": v.name, **v.to_dict()} for v in grid.variants}
-        stored = read_plan(self.folder) if (self.folder / PLAN_FILE).exists() else None
+        filelock = import_filelock()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(self.folder / ".lock"):
+            text = self._joined(grid, sets)
+            if not (self.folder / _IMAGES_FILE).exists():
+                groups = zip(names_of(sets), groups_of(sets), strict=True)
+                arrays = {_key(name): group for name, group in groups}
+                _write_arrays(self.folder / _IMAGES_FILE, arrays)
+            write_text(self.folder / PLAN_FILE, json.dumps(text, indent=2) + "\n")
+
+    def _joined(self, grid: Grid, sets: Sequence[ImageSet]) -> dict:
+        """This plan and the one that is there."""
+        shared = _plain({**self.shared, **self.described, "images": digest_of(sets)})
+        variants = _plain({v.slug: {"name": v.name, **v.to_dict()} for v in grid.variants})
+        default = next(v.slug for v in grid.variants if v.name == grid.default)
         seeds = sorted({run.seed for run in self.runs})
-        if stored:
-            wrong = [
-                k for k in shared if stored["shared"].get(k) != json.loads(json.dumps(shared[k]))
-            ]
+        used = versions()
+        if (self.folder / PLAN_FILE).exists():
+            stored = read_plan(self.folder)
+            wrong = [k for k in shared if stored["shared"].get(k) != shared[k]]
+            wrong += [] if stored["default"] == default else ["default"]
             wrong += [
-                f"variant {v['name']}"
-                for slug, v in variants.items()
-                if slug in stored["variants"]
-                and stored["variants"][slug] != json.loads(json.dumps(v))
+                f"variant {variants[slug]['name']}"
+                for slug in variants
+                if stored["variants"].get(slug, variants[slug]) != variants[slug]
+                and any(run.is_begun for run in runs_of(self.folder, slug, stored["seeds"]))
             ]
             if wrong:
                 raise ConfigError(
@@ -146,16 +168,24 @@ class Plan:
                 )
             variants = {**stored["variants"], **variants}
             seeds = sorted({*stored["seeds"], *seeds})
-        text = {
+            used = stored["versions"]
+        return {
             "grid": grid.name,
-            "default": _slug_of(grid),
+            "default": default,
             "variants": variants,
             "seeds": seeds,
             "shared": shared,
-            "versions": stored["versions"] if stored else versions(),
+            "versions": used,
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_text(self.folder / PLAN_FILE, json.dumps(text, indent=2) + "\n")
+
+
+def import_filelock():
+    """filelock, or a MissingPackageError with the line that installs it."""
+    try:
+        import filelock
+    except ImportError as error:
+        raise MissingPackageError('Ablations need pip install "npr-keras[ablate]"') from error
+    return filelock
 
 
 def read_plan(folder: str | os.PathLike) -> dict:
@@ -171,16 +201,34 @@ def read_plan(folder: str | os.PathLike) -> dict:
         raise RunError(f"No ablation in {os.fspath(folder)}: {error}") from error
 
 
-def _slug_of(grid: Grid) -> str:
-    return next(v.slug for v in grid.variants if v.name == grid.default)
+def runs_of(folder: str | os.PathLike, variant: str, seeds: Sequence[int]) -> list[Run]:
+    """A variant's runs, done or not."""
+    return [Run(variant, seed, Path(folder, "runs", variant, f"seed-{seed}")) for seed in seeds]
 
 
-def _digest_of(sets: Sequence[ImageSet]) -> str:
-    """Of the judged images' names and lengths: other images would be another ablation."""
-    digest = hashlib.sha256()
-    for image_set in sets:
-        for record in image_set.records:
-            parts = Path(record.path).parts[-3:]
-            entry = (image_set.name, parts, record.label, os.path.getsize(record.path))
-            digest.update(repr(entry).encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+def read_groups(folder: str | os.PathLike) -> dict[str, np.ndarray] | None:
+    """By set: the number of each judged image's group, see `groups_of`; None if not there."""
+    file = Path(folder, _IMAGES_FILE)
+    if not file.exists():
+        return None
+    with np.load(file) as arrays:
+        return {_name(key): arrays[key] for key in arrays}
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)
+
+
+def _key(name: str) -> str:
+    """A set's name inside a zip file, whose names are text; folders' names may be no text."""
+    return quote(name, errors="surrogateescape")
+
+
+def _name(key: str) -> str:
+    return unquote(key, errors="surrogateescape")
+
+
+def _plain(values: dict) -> dict:
+    """As it comes back from JSON."""
+    return json.loads(json.dumps(values))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -12,11 +13,12 @@ import keras
 import numpy as np
 
 from npr_keras.ablation.grid import Grid, Variant
-from npr_keras.ablation.plan import Plan, Run
+from npr_keras.ablation.images import names_of
+from npr_keras.ablation.plan import Plan, Run, import_filelock
 from npr_keras.atomic import write_text
-from npr_keras.config import PROTOCOLS
+from npr_keras.config import PROTOCOLS, DetectorConfig
 from npr_keras.data.records import ImageSet, Source
-from npr_keras.errors import MissingPackageError
+from npr_keras.errors import NPRKerasError
 from npr_keras.evaluation.evaluate import evaluate
 from npr_keras.evaluation.kept import Keeper
 from npr_keras.layers.representation import make_representation
@@ -69,13 +71,12 @@ def run_grid(
         pipeline: See `npr_keras.data.pipeline.PIPELINES`.
 
     Raises:
-        ConfigError: If the folder holds runs of another plan.
+        ConfigError: If the folder holds runs of another plan, or the default cannot be made.
+        DataError: If there is nothing to train the default on.
         MissingPackageError: If filelock is not installed.
     """
-    try:
-        import filelock
-    except ImportError as error:
-        raise MissingPackageError('Ablations need pip install "npr-keras[ablate]"') from error
+    filelock = import_filelock()
+    check_default(plan, grid, source_of)
     plan.begin(grid, sets)
     variants = {variant.slug: variant for variant in grid.variants}
     report = progress or (lambda what: None)
@@ -98,16 +99,15 @@ def run_grid(
                 )
                 done = sum(r.is_done for r in plan.runs)
                 report(Progress(run, "begun", done, len(plan.runs)))
-                begun = time.monotonic()
                 try:
                     _do(run, variants[run.variant], plan, source_of, sets, callbacks, pipeline)
                 except Exception as error:  # whatever it is, the others go on
                     failed.add(run)
-                    message = str(error).strip() or type(error).__name__
+                    message = said_by(error)
                     run.fail(message)
                     report(Progress(run, "failed", done, len(plan.runs), message))
                 else:
-                    run.succeed(time.monotonic() - begun)
+                    run.succeed()
                     report(Progress(run, "done", done + 1, len(plan.runs)))
             finally:
                 lock.release()
@@ -116,14 +116,43 @@ def run_grid(
             time.sleep(_WAIT)
 
 
+def check_default(plan: Plan, grid: Grid, source_of: Callable[[Variant], Source]) -> None:
+    """Makes what the default is made of: where it cannot be, there is nothing to compare with.
+
+    Raises:
+        ConfigError, DataError: If it cannot be made.
+    """
+    default = next(v for v in grid.variants if v.name == grid.default)
+    detector_of(plan, default)
+    default.training_config(plan.shared["training"], 0)
+    source_of(default)
+
+
+def detector_of(plan: Plan, variant: Variant) -> tuple[DetectorConfig, keras.layers.Layer]:
+    """A variant's detector: its settings, and its representation."""
+    layer = make_representation(**variant.representation_arguments(plan.shared["representation"]))
+    return variant.detector_config(plan.shared["detector"]), layer
+
+
+def said_by(error: Exception) -> str:
+    """What an error says; its type, too, where it is not one of ours."""
+    said = str(error).strip()
+    if isinstance(error, NPRKerasError) and said:
+        return said
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
 def _do(run, variant, plan, source_of, sets, callbacks, pipeline) -> None:
     """Trains and judges one."""
     keras.backend.clear_session()
+    gc.collect()  # a model refers to itself; without this a grid grows by one every run
+    config, layer = detector_of(plan, variant)
+    recipe = variant.training_config(plan.shared["training"], run.seed)
     result = train(
         source_of(variant),
-        variant.training_config(plan.shared["training"], run.seed),
-        variant.detector_config(plan.shared["detector"]),
-        make_representation(**variant.representation_arguments(plan.shared["representation"])),
+        recipe,
+        config,
+        layer,
         out=run.folder,
         resume=True,
         pipeline=pipeline,
@@ -132,10 +161,16 @@ def _do(run, variant, plan, source_of, sets, callbacks, pipeline) -> None:
     predictor = KerasPredictor(result.detector)
     predictor.identity = f"{variant.slug} {run.seed}"  # scores are kept in the run's own folder
     keeper = Keeper(run.folder / "scores")
-    protocol = PROTOCOLS[variant.protocol] if variant.protocol else predictor.preprocessing
-    judged = [with_protocol(s, variant.protocol) for s in sets]
-    results = evaluate(predictor, judged, protocol, pipeline=pipeline, keep=keeper)
-    run.write_logits({r.name: r.logits for r in results}, {r.name: _labels(r) for r in results})
+    results = evaluate(
+        predictor,
+        [with_protocol(s, variant.protocol) for s in sets],
+        predictor.preprocessing,
+        pipeline=pipeline,
+        max_unreadable=recipe.max_unreadable,
+        keep=keeper,
+    )
+    found = list(zip(names_of(sets), results, strict=True))
+    run.write_logits({name: r.logits for name, r in found}, {name: _labels(r) for name, r in found})
     keeper.remove()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
@@ -12,12 +10,16 @@ from pathlib import Path
 from npr_keras.ablation.differences import FIGURES
 from npr_keras.atomic import write_text
 from npr_keras.errors import ConfigError
+from npr_keras.report.latex import latex_text
+from npr_keras.report.markdown import markdown_text
+from npr_keras.report.write import csv_text, without_nan
 
 ENDINGS = (".md", ".tex", ".csv", ".json", ".png", ".svg")
 NOTE = (
     "Mean and standard deviation over seeds, per cent, of the mean over sets. "
     "Difference: to the default, with the same seeds and images, and its 95 % interval over both; "
-    "* where 0 lies outside. One seed: the interval is over images alone, and nothing is marked."
+    "* where 0 lies outside. One pair of seeds: the interval is over images alone, and nothing is "
+    "marked."
 )
 QUOTED = "Published: Tan et al., CVPR 2024, Table 7, quoted; trained and judged on other images."
 
@@ -28,31 +30,22 @@ def rows_of(result: dict) -> list[dict[str, str]]:
     for variant in result["variants"]:
         row = {"name": variant["name"], "seeds": str(len(variant["seeds"]))}
         for figure in FIGURES:
-            found = variant["figures"].get(figure)
-            row[figure] = _with_spread(found) if found else "–"
-        row["difference"] = _difference(variant["figures"].get("average_precision"))
-        row["difference_accuracy"] = _difference(variant["figures"].get("accuracy"))
-        paper = variant["paper"]
-        row["paper_acc"] = _per_cent(paper["accuracy"]) if paper else ""
-        row["paper_ap"] = _per_cent(paper["average_precision"]) if paper else ""
+            row[figure] = _with_spread(variant["figures"].get(figure))
+            row[f"{figure}_difference"] = _difference(variant, figure)
+            paper = variant["paper"]
+            row[f"{figure}_paper"] = _per_cent(paper[figure]) if paper else ""
         rows.append(row)
     return rows
 
 
 def rows_by_set(result: dict, figure: str) -> list[dict[str, str]]:
     """A row of text for each variant: its name, and by set the mean and the spread of a figure."""
-    return [
-        {
-            "name": variant["name"],
-            **{
-                name: _with_spread(variant["figures"][figure]["by_set"][name])
-                if variant["figures"]
-                else "–"
-                for name in result["sets"]
-            },
-        }
-        for variant in result["variants"]
-    ]
+    rows = []
+    for variant in result["variants"]:
+        found = variant["figures"].get(figure, {"by_set": {}})["by_set"]
+        row = {name: _with_spread(found.get(name)) for name in result["sets"]}
+        rows.append({"name": variant["name"], **row})
+    return rows
 
 
 def sets_side_by_side(result: dict, count: int = 4) -> list[list[str]]:
@@ -61,19 +54,49 @@ def sets_side_by_side(result: dict, count: int = 4) -> list[list[str]]:
     return [names[first : first + count] for first in range(0, len(names), count)]
 
 
+def has_published(result: dict) -> bool:
+    """Whether there is anything of Table 7 to quote."""
+    return any(row["paper"] for row in result["variants"])
+
+
 def where_from(result: dict) -> str:
     """What it was trained and judged on, in a line."""
     shared = result["shared"]
-    return f"trained on {shared.get('source', '?')}, judged on {shared.get('judged on', '?')}"
+    return f"Trained on {shared['source']}, judged on {shared['judged on']}"
 
 
-def settings_of(result: dict) -> str:
-    """What all variants share, in a line: `epochs 4, crop 96`; "" if nothing was set."""
+def facts_of(result: dict) -> list[str]:
+    """What has to be known of it beside the figures, a sentence each."""
     shared = result["shared"]
-    said = [f"{name} {value}" for name, value in shared.get("training", {}).items()]
+    common = [f"{name} {value}" for name, value in shared["training"].items()]
     for part in ("detector", "representation"):
-        said += [f"{part} {name} {value}" for name, value in shared.get(part, {}).items()]
-    return ", ".join(said)
+        common += [f"{part} {name} {value}" for name, value in shared[part].items()]
+    facts = [
+        f"{where_from(result)}.",
+        f"Default: {result['default']}.",
+        f"Seeds: {', '.join(map(str, result['seeds']))}.",
+        f"For all: {', '.join(common)}." if common else "The official recipe.",
+        f"{result['done']} of {result['runs']} runs.",
+    ]
+    if result["unreadable"]:
+        facts.append(f"{result['unreadable']} judged images could not be read, and are left out.")
+    return facts + failures_of(result)
+
+
+def failures_of(result: dict) -> list[str]:
+    """Which runs failed, and why, a line each."""
+    return [
+        f"Failed: {row['name']}, seed {seed}: {reason}"
+        for row in result["variants"]
+        for seed, reason in row["failures"].items()
+    ]
+
+
+def packages_of(result: dict) -> str:
+    """What it was made with, in a line."""
+    mixed = {name: " and ".join(used) for name, used in result["mixed"].items()}
+    packages = ", ".join(f"{k} {v}" for k, v in {**result["versions"], **mixed}.items())
+    return f"{packages}, {result['shared']['backend']} backend."
 
 
 def check_target(path: str | os.PathLike) -> None:
@@ -92,142 +115,117 @@ def write_result(result: dict, path: str | os.PathLike) -> None:
 
         write_figure(result, path)
         return
-    writers = {".md": markdown, ".tex": latex, ".csv": comma_separated, ".json": _json}
+    writers = {".md": markdown, ".tex": latex, ".csv": comma_separated, ".json": json_text}
     write_text(path, writers[ending](result))
 
 
 def markdown(result: dict) -> str:
-    """A Markdown table, with what has to be known of it."""
-    paper = any(row["paper"] for row in result["variants"])
-    heads = ["variant", "seeds", "acc", "AP", "difference of acc", "difference of AP"]
-    heads += ["published acc", "published AP"] if paper else []
-    rows = []
-    for row in rows_of(result):
-        cells = [row[k] for k in ("name", "seeds", "accuracy", "average_precision",
-                                  "difference_accuracy", "difference")]  # fmt: skip
-        rows.append(cells + ([f"*{row[k]}*" for k in ("paper_acc", "paper_ap")] if paper else []))
-    shared = settings_of(result)
-    facts = [
-        f"{where_from(result).capitalize()}.",
-        f"Default: {result['default']}.",
-        f"Seeds: {', '.join(map(str, result['seeds']))}.",
-        *([f"For all: {shared}."] if shared else []),
-        f"{result['done']} of {result['runs']} runs.",
-        f"Packages: {', '.join(f'{k} {v}' for k, v in result['versions'].items())}.",
+    """Markdown tables, with what has to be known of them."""
+    names, heads = _columns(result)
+    rows = [[row["name"], *(row[name] for name in names)] for row in rows_of(result)]
+    parts = [
+        _markdown_table(heads, rows),
+        *map(markdown_text, [NOTE, *([QUOTED] if has_published(result) else [])]),
+        " ".join(map(markdown_text, facts_of(result))),
+        markdown_text(packages_of(result)),
     ]
-    parts = [_table(heads, rows), NOTE.replace("*", "\\*"), " ".join(facts)]
-    parts += [QUOTED] if paper else []
     for figure, title in zip(FIGURES, ("Accuracy", "AP"), strict=True):
-        found = [list(row.values()) for row in rows_by_set(result, figure)]
-        parts += [f"{title} by set:", _table(["variant", *result["sets"]], found)]
+        rows = [list(row.values()) for row in rows_by_set(result, figure)]
+        parts += [f"{title} by set:", _markdown_table(["variant", *result["sets"]], rows)]
     return "\n\n".join(parts) + "\n"
 
 
-def _table(heads: list[str], rows: list[list[str]]) -> str:
-    lines = [heads, ["---", *["--:"] * (len(heads) - 1)], *rows]
-    cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
-
-
 def latex(result: dict) -> str:
-    """A LaTeX table (booktabs)."""
-    paper = any(row["paper"] for row in result["variants"])
-    heads = ["variant", "seeds", "acc", "AP", "difference of AP"]
-    heads += ["published acc", "published AP"] if paper else []
-    rows = []
-    for row in rows_of(result):
-        cells = [row[k] for k in ("name", "seeds", "accuracy", "average_precision", "difference")]
-        rows.append(cells + ([row["paper_acc"], row["paper_ap"]] if paper else []))
+    """LaTeX tables (booktabs), with what has to be known of them as comments."""
+    names, heads = _columns(result)
+    rows = [[row["name"], *(row[name] for name in names)] for row in rows_of(result)]
     parts = [_tabular(heads, rows)]
-    for names in sets_side_by_side(result):
+    for sets in sets_side_by_side(result):
         found = rows_by_set(result, "average_precision")
-        parts.append(
-            _tabular(
-                ["AP by set", *names], [[row["name"], *(row[n] for n in names)] for row in found]
-            )
-        )
-    notes = [where_from(result), NOTE, *([QUOTED] if paper else [])]
-    return "\n".join([*parts, *(f"% {note}" for note in notes)]) + "\n"
+        rows = [[row["name"], *(row[name] for name in sets)] for row in found]
+        parts.append(_tabular(["AP by set", *sets], rows))
+    notes = [*facts_of(result), packages_of(result), NOTE]
+    notes += [QUOTED] if has_published(result) else []
+    return "\n".join([*parts, *(f"% {' '.join(note.split())}" for note in notes)]) + "\n"
+
+
+def comma_separated(result: dict) -> str:
+    """CSV: a row for each variant, figure and set, and for the mean over sets, which has no set's
+    name; fractions. Variants of which nothing is done have a row, too."""
+    rows = []
+    for variant in result["variants"]:
+        head = {"variant": variant["name"], "set": "", "figure": "", "seeds": len(variant["seeds"])}
+        failed = " ".join(map(str, variant["failures"]))
+        empty = dict.fromkeys(("mean", "std", "difference", "low", "high", "pairs", "paper"), "")
+        if not variant["figures"]:
+            rows.append({**head, **empty, "failed_seeds": failed})
+        for figure, found in variant["figures"].items():
+            row = {**head, "figure": figure, **empty, "failed_seeds": failed}
+            rows += [{**row, "set": name, **one} for name, one in found["by_set"].items()]
+            row |= {"mean": found["mean"], "std": found["std"]}
+            if found["difference"]:
+                one = found["difference"]
+                row |= {"difference": one["mean"], "low": one["low"], "high": one["high"]}
+                row["pairs"] = len(one["of_seeds"])
+            rows.append(row | ({"paper": variant["paper"][figure]} if variant["paper"] else {}))
+    return csv_text(rows)
+
+
+def json_text(result: dict) -> str:
+    """JSON; what is not defined is null."""
+    return json.dumps(without_nan(result), indent=2) + "\n"
+
+
+def _columns(result: dict) -> tuple[list[str], list[str]]:
+    """What the main table shows after the name: keys of `rows_of`, and all columns' heads."""
+    names = ["seeds", *FIGURES, *(f"{figure}_difference" for figure in FIGURES)]
+    heads = ["variant", "seeds", "acc", "AP", "difference of acc", "difference of AP"]
+    if has_published(result):
+        names += [f"{figure}_paper" for figure in FIGURES]
+        heads += ["published acc", "published AP"]
+    return names, heads
+
+
+def _markdown_table(heads: list[str], rows: list[list[str]]) -> str:
+    texts = [[markdown_text(cell) for cell in row] for row in [heads, *rows]]
+    lines = [texts[0], ["---", *["--:"] * (len(heads) - 1)], *texts[1:]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _tabular(heads: list[str], rows: list[list[str]]) -> str:
     """A tabular of booktabs; numbers with a minus, names with a hyphen."""
     lines = [f"\\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", r"\toprule"]
-    lines += [" & ".join(map(_escaped, heads)) + r" \\", r"\midrule"]
+    lines += [" & ".join(map(latex_text, heads)) + r" \\", r"\midrule"]
     for name, *cells in rows:
-        numbers = (_escaped(cell).replace("-", "$-$") if cell != "–" else "--" for cell in cells)
-        lines.append(" & ".join([_escaped(name), *numbers]) + r" \\")
+        # {}: a name in brackets is no option of \\midrule.
+        line = " & ".join(["{}" + latex_text(name), *map(_latex_number, cells)])
+        lines.append(line + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def comma_separated(result: dict) -> str:
-    """CSV: a row for each variant, figure and set, and for the mean over sets; fractions."""
-    text = io.StringIO()
-    fields = [
-        "variant",
-        "set",
-        "figure",
-        "seeds",
-        "mean",
-        "std",
-        "difference",
-        "low",
-        "high",
-        "paper",
-    ]
-    writer = csv.DictWriter(text, fields, lineterminator="\n")
-    writer.writeheader()
-    for variant in result["variants"]:
-        for figure, found in variant["figures"].items():
-            row = {"variant": variant["name"], "figure": figure, "seeds": len(variant["seeds"])}
-            for name, one in found["by_set"].items():
-                writer.writerow({**row, "set": name, "mean": one["mean"], "std": one["std"]})
-            difference = found["difference"] or {}
-            writer.writerow(
-                {
-                    **row,
-                    "set": "mean",
-                    "mean": found["mean"],
-                    "std": found["std"],
-                    "difference": difference.get("mean", ""),
-                    "low": difference.get("low", ""),
-                    "high": difference.get("high", ""),
-                    "paper": variant["paper"][figure] if variant["paper"] else "",
-                }
-            )
-    return text.getvalue()
+def _latex_number(text: str) -> str:
+    return latex_text(text).replace("-", "$-$").replace("±", r"$\pm$").replace("–", "--")
 
 
-def _json(result: dict) -> str:
-    from npr_keras.report.write import without_nan
-
-    return json.dumps(without_nan(result), indent=2) + "\n"
-
-
-def _with_spread(found: dict) -> str:
+def _with_spread(found: dict | None) -> str:
+    if not found or math.isnan(found["mean"]):
+        return "–"
     std = found["std"]
     return _per_cent(found["mean"]) + ("" if math.isnan(std) else f" ±{100 * std:.1f}")
 
 
-def _difference(found: dict | None) -> str:
-    one = found and found["difference"]
-    if not one:
+def _difference(variant: dict, figure: str) -> str:
+    """Its middle, its ends, a star, and the number of pairs where not every seed has one."""
+    one = variant["figures"].get(figure, {"difference": None})["difference"]
+    if not one or math.isnan(one["mean"]):
         return ""
+    pairs = len(one["of_seeds"])
+    few = f" ({pairs} pair{'s' * (pairs > 1)})" if pairs < len(variant["seeds"]) else ""
     mark = "*" if one["is_real"] else " "
-    return f"{100 * one['mean']:+.1f} [{100 * one['low']:+.1f}, {100 * one['high']:+.1f}]{mark}"
+    return (
+        f"{100 * one['mean']:+.1f} [{100 * one['low']:+.1f}, {100 * one['high']:+.1f}]{mark}{few}"
+    )
 
 
 def _per_cent(value: float) -> str:
     return f"{100 * value:.1f}"
-
-
-def _escaped(text: str) -> str:
-    for character, instead in (
-        ("_", r"\_"),
-        ("%", r"\%"),
-        ("&", r"\&"),
-        ("±", r"$\pm$"),
-        ("–", "--"),
-    ):
-        text = text.replace(character, instead)
-    return text

@@ -48,7 +48,7 @@ def bootstrap_intervals(
                 counts[place] = np.bincount(drawn, minlength=len(place))
         accuracy[i] = counts[correct].sum() / len(labels)
         if all(map(len, places)):
-            precision[i] = _average_precision(counts, positive, last_of_tie)
+            precision[i] = weighted_average_precision(counts, positive, last_of_tie)
     tails = [(1 - level) / 2, (1 + level) / 2]
     return {
         name: tuple(map(float, np.quantile(values, tails)))
@@ -56,10 +56,21 @@ def bootstrap_intervals(
     }
 
 
-def _average_precision(counts, positive, last_of_tie) -> float:
-    """As `metrics.average_precision`, of images that are there `counts` times, from the top down."""
-    true = np.cumsum(counts * positive)[last_of_tie]
-    seen = np.cumsum(counts)[last_of_tie]
-    gained = np.diff(true, prepend=0)
-    hits = np.flatnonzero(gained)  # elsewhere nothing is added, and the first rows may be empty
-    return float(np.sum(gained[hits] * true[hits] / seen[hits]) / true[-1])
+def weighted_average_precision(weights, positive, last_of_tie):
+    """As `metrics.average_precision`, of images that count `weights` times.
+
+    Args:
+        weights: At least 0, (..., n); the images from the highest logit down.
+        positive: bool, (n,).
+        last_of_tie: bool, (n,): whether the next image has another logit.
+
+    Returns:
+        (...); NaN where no positive image counts.
+    """
+    true = np.cumsum(weights * positive, axis=-1)[..., last_of_tie]
+    seen = np.cumsum(weights, axis=-1)[..., last_of_tie]
+    gained = np.diff(true, prepend=0, axis=-1)
+    # Where nothing is gained nothing is added, and the first rows may be empty.
+    steps = np.divide(gained * true, seen, out=np.zeros_like(true, float), where=gained > 0)
+    with np.errstate(invalid="ignore"):
+        return steps.sum(axis=-1) / true[..., -1]

@@ -14,8 +14,8 @@ class HighPass(keras.layers.Layer):
         [ 2 -4  2] / 4
         [-1  2 -1]
 
-    A pixel less what its eight neighbours predict of it. Every pixel has its own neighbours here,
-    where NPR has blocks. Computed in the dtype of the input, and only then cast to the layer's
+    What its eight neighbours predict of a pixel, less the pixel. Every pixel has its own neighbours
+    here, where NPR has blocks. Computed in the dtype of the input, and only then cast to the layer's
     compute dtype.
 
     Args:

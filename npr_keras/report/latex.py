@@ -30,12 +30,12 @@ def latex_tables(report: dict) -> str:
 def _table(report: dict, title: str) -> str:
     indices = indices_of(report, title)
     sets = [report["models"][0]["sets"][i] for i in indices]
-    heads = [f"\\multicolumn{{2}}{{c}}{{{_text(row['set'])}}}" for row in sets]
+    heads = [f"\\multicolumn{{2}}{{c}}{{{latex_text(row['set'])}}}" for row in sets]
     heads.append(r"\multicolumn{2}{c}{Mean}")
     rules = "".join(f"\\cmidrule(lr){{{2 * i + 2}-{2 * i + 3}}}" for i in range(len(heads)))
     quoted = _published_lines(title, [row["set"] for row in sets])
     ours = [_own_line(model, indices, title) for model in report["models"]]
-    name = _text(title) if title else "the sets"
+    name = latex_text(title) if title else "the sets"
     count = len(sets)
     caption = (
         f"Accuracy at probability 0.5 and average precision on {name} ({count} sets), in per cent."
@@ -70,7 +70,7 @@ def _published_lines(title: str, names: list[str]) -> list[str]:
         if all(own.values()):  # a mean over other sets would not compare
             pairs = [*own.values(), mean_of_sets(own)]
             cells = [f"{value:.1f}" for pair in pairs for value in pair]
-            lines.append(" & ".join([f"{_text(method)}$^\\dagger$", *cells]) + r" \\")
+            lines.append(" & ".join([f"{latex_text(method)}$^\\dagger$", *cells]) + r" \\")
     return lines
 
 
@@ -78,8 +78,9 @@ def _own_line(model: dict, indices: list[int], title: str) -> str:
     rows = [*(model["sets"][i] for i in indices), model["suites"][title]]
     cells = [per_cent(row[name]) for row in rows for name in ("accuracy", "average_precision")]
     # {}: a name in brackets is no option of \\midrule.
-    return " & ".join([f"{{}}{_text(model['name'])}", *cells]).replace("–", "--") + r" \\"
+    return " & ".join([f"{{}}{latex_text(model['name'])}", *cells]).replace("–", "--") + r" \\"
 
 
-def _text(text: str) -> str:
+def latex_text(text: str) -> str:
+    """Nothing in a name is a command."""
     return "".join(_ESCAPES.get(c, c) for c in text)

@@ -24,16 +24,16 @@ def markdown_tables(report: dict) -> str:
     """
     parts = ["# Evaluation", _described(report)]
     for model in report["models"]:
-        parts.append(f"## {_plain(model['name'])}")
+        parts.append(f"## {markdown_text(model['name'])}")
         for title in suite_titles(report):
             rows = [model["sets"][i] for i in indices_of(report, title)]
             if title:
-                parts.append(f"### {_plain(title)}")
+                parts.append(f"### {markdown_text(title)}")
             parts.append(_table(rows, model["suites"][title]))
         if len(model["suites"]) > 1:
             parts.append("### All suites\n")
             parts.append(_table([], model["mean"]))
-    parts += [_plain(fact) for fact in facts_of(report)]
+    parts += [markdown_text(fact) for fact in facts_of(report)]
     parts.append(NOTE)
     if any(row[QUOTED] for row in report["models"][0]["sets"]):
         parts.append(QUOTATION)
@@ -44,7 +44,7 @@ def _described(report) -> str:
     lines = [f"    {report['command']}"] if report.get("command") else []
     facts = [f"* images: SHA-256 {report['images'][:16]}"]
     facts += [
-        f"* {_plain(m['name'])}: SHA-256 {(m['sha256'] or 'none')[:16]}, {m['backend']}"
+        f"* {markdown_text(m['name'])}: SHA-256 {(m['sha256'] or 'none')[:16]}, {m['backend']}"
         for m in report["models"]
     ]
     packages = ", ".join(f"{k} {v}" for k, v in report["versions"].items())
@@ -60,7 +60,7 @@ def _table(rows, mean) -> str:
     for row in rows:
         figures = [with_interval(row, name) for name in names]
         counts = [f"{row[n]:,}" for n in ("real", "fake")]
-        lines.append([_plain(set_label(row)), *counts, *figures, *_paper(row, quoted)])
+        lines.append([markdown_text(set_label(row)), *counts, *figures, *_paper(row, quoted)])
     figures = [f"**{per_cent(mean[name])}**" for name in names]
     label = f"**mean of {mean['sets']} sets**"
     lines.append([label, "", "", *figures, *_paper(mean, quoted)])
@@ -73,6 +73,6 @@ def _paper(row, quoted) -> list[str]:
     return [f"*{per_cent(paper[n])}*" if paper else "" for n in names]
 
 
-def _plain(text: str) -> str:
+def markdown_text(text: str) -> str:
     """Nothing in a name is markup."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|" else c for c in text)

@@ -9,7 +9,9 @@ import os
 from pathlib import Path
 
 from npr_keras.atomic import write_text
+from npr_keras.config import TrainingConfig
 from npr_keras.errors import RunError
+from npr_keras.layers import NPR
 from npr_keras.models import MODEL_FILE, load_detector, save_detector
 
 CONFIG_FILE = "config.json"
@@ -62,7 +64,7 @@ class RunFolder:
                 f"{self.path} already holds a training run. Go on with it by --resume, "
                 "choose another --name or --out, or remove the folder."
             )
-        changed = _changes(stored["settings"], settings["settings"])
+        changed = _changes(_completed(stored["settings"]), settings["settings"])
         if changed:
             raise RunError(
                 f"{self.path} was begun with other settings, so resuming would mix two runs:\n"
@@ -151,6 +153,15 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(rows)
         write_text(self.path / HISTORY_FILE, text.getvalue())
+
+
+def _completed(settings: dict) -> dict:
+    """Stored settings with what has been added since, which then was what it is by default."""
+    layer = settings["representation"]
+    if layer["class_name"] == "NPR":
+        layer = {**layer, "config": NPR.from_config(layer["config"]).get_config()}
+    training = TrainingConfig.from_dict(settings["training"]).to_dict()
+    return json.loads(json.dumps({**settings, "training": training, "representation": layer}))
 
 
 def _changes(old, new, prefix=""):
