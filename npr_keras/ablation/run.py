@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -145,7 +144,6 @@ def said_by(error: Exception) -> str:
 def _do(run, variant, plan, source_of, sets, callbacks, pipeline) -> None:
     """Trains and judges one."""
     keras.backend.clear_session()
-    gc.collect()  # a model refers to itself; without this a grid grows by one every run
     config, layer = detector_of(plan, variant)
     recipe = variant.training_config(plan.shared["training"], run.seed)
     result = train(

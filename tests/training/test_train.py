@@ -68,6 +68,20 @@ def test_a_finished_run_can_be_resumed(source_folder, tmp_path):
     assert len(longer.history) == 2
 
 
+def test_a_run_from_before_a_setting_came(source_folder, tmp_path):
+    """What a setting is by default is what it was before there was one."""
+    run(source_folder, tmp_path / "run", epochs=1)
+    file = tmp_path / "run" / "config.json"
+    stored = json.loads(file.read_text())
+    for name in ("blur", "blur_sigma", "jpeg", "jpeg_quality"):
+        del stored["settings"]["training"][name]
+    del stored["settings"]["representation"]["config"]["incomplete"]
+    file.write_text(json.dumps(stored))
+    with pytest.raises(RunError, match=r"training.jpeg: was 0.0, now 0.5"):
+        run(source_folder, tmp_path / "run", epochs=2, resume=True, recipe={"jpeg": 0.5})
+    assert len(run(source_folder, tmp_path / "run", epochs=2, resume=True).history) == 2
+
+
 @pytest.mark.every_backend
 def test_what_a_run_leaves(source_folder, tmp_path):
     out = tmp_path / "run"
