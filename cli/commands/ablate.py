@@ -6,15 +6,10 @@ import json
 
 import click
 
-from npr_keras.ablation.grid import GRIDS, PARTS
-from npr_keras.config import DetectorConfig, TrainingConfig
+from npr_keras.ablation.grid import FIELDS, GRIDS, PARTS
+from npr_keras.config import TrainingConfig
 from npr_keras_cli.backend import backend_option
 from npr_keras_cli.options import comma_list, pipeline_option
-
-_FIELDS = {
-    "training": [name for name in TrainingConfig.__dataclass_fields__ if name != "seed"],
-    "detector": [n for n in DetectorConfig.__dataclass_fields__ if n in ("blocks", "width")],
-}
 
 
 def _fields(ctx, param, values):
@@ -24,30 +19,40 @@ def _fields(ctx, param, values):
         name, _, text = value.partition("=")
         part, _, field = name.rpartition(".")
         part = part or "training"
-        fields = _FIELDS.get(part)
-        if not text or part not in PARTS or (fields and field not in fields):
+        if not text or part not in PARTS or field not in FIELDS.get(part, (field,)):
             raise click.BadParameter(
                 f"{value!r}: expected FIELD=VALUE, with a field of the recipe "
-                f"({', '.join(_FIELDS['training'])}), or detector.FIELD "
-                f"({', '.join(_FIELDS['detector'])}), or representation.ARGUMENT."
+                f"({', '.join(FIELDS['training'])}), or detector.FIELD "
+                f"({', '.join(FIELDS['detector'])}), or representation.ARGUMENT."
             )
-        try:
-            found[part][field] = None if text == "none" else json.loads(text)
-        except ValueError:
-            found[part][field] = text
+        found[part][field] = _value(text)
     return found
 
 
+def _value(text: str):
+    """`none`, JSON, numbers with commas between them, or the text itself."""
+    if text == "none":
+        return None
+    for written in (text, f"[{text}]"):
+        try:
+            return json.loads(written)
+        except ValueError:
+            continue
+    return text
+
+
 def _seeds(ctx, param, value):
-    """`3` -> 100, 101, 102; `1,5,9` -> these."""
+    """`3` -> 100, 101, 102; `1,5,9` -> these; `7,` -> this one."""
     try:
-        numbers = [int(part) for part in value.split(",")]
+        numbers = [int(part) for part in value.rstrip(",").split(",")]
     except ValueError:
         raise click.BadParameter(f"{value!r}: expected a count, or seeds: 1,5,9.") from None
-    if len(numbers) == 1:
+    if "," not in value:
         numbers = [TrainingConfig.seed + i for i in range(numbers[0])]
-    if not numbers or min(numbers) < 0 or len(set(numbers)) < len(numbers):
-        raise click.BadParameter(f"{value!r}: expected a count above 0, or different seeds.")
+    if not numbers or min(numbers) < 0 or max(numbers) >= 2**32 or len({*numbers}) < len(numbers):
+        raise click.BadParameter(
+            f"{value!r}: expected a count above 0, or different seeds from 0 to {2**32 - 1}."
+        )
     return tuple(numbers)
 
 
@@ -64,7 +69,11 @@ def _seeds(ctx, param, value):
 @click.option("--data", type=click.Path(), help="Images to judge on, instead of --suite.")
 @click.option("--data-root", envvar="NPR_DATA", type=click.Path(), help="As for train and eval.")
 @click.option(
-    "--seeds", default="3", show_default=True, callback=_seeds, help="How many, or which: 1,5,9."
+    "--seeds",
+    default="3",
+    show_default=True,
+    callback=_seeds,
+    help="How many, or which: 1,5,9 (one: 7,).",
 )
 @click.option(
     "--set",
@@ -81,7 +90,7 @@ def _seeds(ctx, param, value):
 @backend_option
 @click.pass_context
 def command(ctx, as_json, **options):
-    """Train and judge variants with several seeds, and tell which differences are real.
+    """Train and judge variants with several seeds, and tell how sure their differences are.
 
     Every variant is trained and judged once for each seed, in a folder of its own. Stopped or
     killed, the same command goes on; several processes may work in one folder. The interval of a
@@ -99,8 +108,7 @@ def command(ctx, as_json, **options):
     from npr_keras_cli.ablation_view import dry_run, run_ablation, show_result
 
     if options.pop("dry_run"):
-        dry_run(options)
-        return
+        ctx.exit(dry_run(options, as_json))
     result, failed = run_ablation(options)
     if as_json:
         click.echo(json_text(result), nl=False)

@@ -34,7 +34,8 @@ class Difference:
 
     Attributes:
         mean: Over seeds.
-        low, high: The ends of the interval; NaN where it cannot be told.
+        low, high: The ends of the interval; NaN where it cannot be told: one seed tells nothing of
+            what another would do.
         of_seeds: Of each pair of seeds.
     """
 
@@ -50,8 +51,8 @@ class Difference:
 
     @property
     def is_real(self) -> bool:
-        """Whether 0 lies outside the interval. One seed shows nothing: another may differ as much."""
-        return self.seeds > 1 and (self.low > 0 or self.high < 0)
+        """Whether 0 lies outside the interval."""
+        return self.low > 0 or self.high < 0
 
 
 def resample(
@@ -167,7 +168,6 @@ def paired_difference(
     var(D_s) / S + var(b). Of these the first is estimated from S values, and counts with Student's
     t, the second with the normal distribution's quantile; the squares of both add up (Zou and
     Donner's MOVER).
-    With one seed there are the images alone, and the interval says nothing about other seeds.
 
     Args:
         ours, theirs: For each seed, the same figure, resampled with the same weights.
@@ -184,13 +184,11 @@ def paired_difference(
     found = np.array([o.value - t.value for o, t in zip(ours, theirs, strict=True)])
     resampled = np.stack([o.values - t.values for o, t in zip(ours, theirs, strict=True)])  # (S, R)
     of_each, of_mean = resampled.var(axis=1, ddof=1).mean(), resampled.mean(axis=0).var(ddof=1)
-    known = stats.norm.ppf((1 + level) / 2)
-    if seeds == 1:
-        half = known * np.sqrt(of_mean)
-    else:
+    half = np.nan
+    if seeds > 1:
         between = found.var(ddof=1) / seeds
         images = np.maximum(0.0, (of_mean - of_each / seeds) / (1 - 1 / seeds))
-        unknown = stats.t.ppf((1 + level) / 2, seeds - 1)
+        unknown, known = (q.ppf((1 + level) / 2) for q in (stats.t(seeds - 1), stats.norm))
         half = np.sqrt(unknown**2 * between + known**2 * images)
     mean, half = float(found.mean()), float(half)
     return Difference(mean, mean - half, mean + half, tuple(map(float, found)))

@@ -6,7 +6,7 @@ import importlib.util
 import os
 
 from npr_keras.ablation.differences import FIGURES
-from npr_keras.ablation.written import has_published, where_from
+from npr_keras.ablation.written import has_published, short, where_from
 from npr_keras.errors import MissingPackageError
 from npr_keras.report.charts import figure, plain_text, save
 
@@ -42,13 +42,15 @@ def _drawn(result: dict):
             if row["paper"] and default and default["paper"] and row is not default:
                 published = 100 * (row["paper"][name] - default["paper"][name])
                 panel.plot(published, place, "x", color=_PUBLISHED, markersize=6)
-        panel.set_xlabel(f"{title}: points above {result['default']}")
+        panel.set_xlabel(f"{title}: points above {short(result['default'], 24)}")
         panel.spines[["top", "right", "left"]].set_visible(False)
         panel.tick_params(axis="y", length=0)
-    names = [row["name"] for row in rows]
+    names = [short(row["name"], 40) for row in rows]
     panels[0].set_yticks(range(len(rows)), names)
     panels[0].invert_yaxis()
-    drawing.suptitle(f"{result['grid']}. {where_from(result)}", fontsize="medium")
+    done = f"; {result['done']} of {result['runs']} runs" * (result["done"] < result["runs"])
+    title = f"{short(result['grid'], 24)}. {short(where_from(result), 60)}{done}"
+    drawing.suptitle(title, fontsize="medium")
     drawing.legend(
         handles=_legend(has_published(result)),
         loc="outside lower center",
@@ -68,8 +70,9 @@ def _draw_difference(panel, place: int, row: dict, name: str) -> None:
         return
     low, mean, high = (100 * found[k] for k in ("low", "mean", "high"))
     colour = _SHOWN if found["is_real"] else _NOT_SHOWN
-    panel.plot([low, high], [place, place], color=colour, linewidth=2)
-    panel.plot(mean, place, "o", color=colour, markersize=6)
+    if len(found["of_seeds"]) > 1:
+        panel.plot([low, high], [place] * 2, color=colour, linewidth=2, solid_capstyle="butt")
+        panel.plot(mean, place, "o", color=colour, markersize=6)
     seeds = [100 * one for one in found["of_seeds"]]
     panel.plot(seeds, [place + 0.25] * len(seeds), "|", color=colour, markersize=5)
 
@@ -79,7 +82,7 @@ def _legend(paper: bool) -> list:
 
     entries = [
         Line2D([], [], color=_SHOWN, marker="o", label="95 % interval over seeds and images"),
-        Line2D([], [], color=_NOT_SHOWN, marker="o", label="the same; 0 inside, or one seed"),
+        Line2D([], [], color=_NOT_SHOWN, marker="o", label="the same, with 0 inside"),
         Line2D([], [], color=_SHOWN, marker="|", linestyle="", label="each seed"),
     ]
     published = Line2D([], [], color=_PUBLISHED, marker="x", linestyle="",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -15,6 +16,11 @@ from npr_keras.settings import is_int
 PROTOCOL = "protocol"  # the name that a variant's protocol goes by
 # What a variant can set fields of. The representation's are its layer's arguments, and its name.
 PARTS = ("representation", "detector", "training")
+# The fields, where they are not a layer's arguments. Seeds and protocols have places of their own.
+FIELDS = {
+    "detector": ("blocks", "width", "mean", "std"),
+    "training": tuple(n for n in TrainingConfig.__dataclass_fields__ if n != "seed"),
+}
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,12 @@ class Variant:
 
     @property
     def slug(self) -> str:
-        """Its folder's name."""
-        return re.sub(r"[^a-z0-9.]+", "-", self.name.lower()).strip("-.")
+        """Its folder's name: the name's letters and digits, and more where these do not tell."""
+        plain = re.sub(r"[^a-z0-9.]+", "-", self.name.lower()).strip("-.")
+        if plain and len(plain) <= 80 and self.name.isascii():
+            return plain
+        digest = hashlib.sha256(self.name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        return f"{plain[:60]}-{digest}".strip("-.")
 
     def training_config(self, shared: Mapping, seed: int) -> TrainingConfig:
         """The recipe, from what all variants share of it and what is this one's."""
@@ -85,16 +95,22 @@ class Grid:
     default: str
 
     def __post_init__(self):
-        slugs = [variant.slug for variant in self.variants]
-        if not all(slugs) or len(set(slugs)) < len(slugs):
-            raise ConfigError(
-                "Variants need names of their own, apart from case and punctuation. Received: "
-                f"{[variant.name for variant in self.variants]}"
-            )
+        by_slug: dict[str, str] = {}
+        for variant in self.variants:
+            other = by_slug.setdefault(variant.slug, variant.name)
+            if other is not variant.name or not variant.name.strip():
+                raise ConfigError(
+                    "Variants need names that differ in letters or digits. "
+                    f"Received: {other!r} and {variant.name!r}"
+                )
         if self.default not in [variant.name for variant in self.variants]:
             raise ConfigError(
                 f"The default must be one of the variants. Received: {self.default!r}"
             )
+
+    def varies(self, part: str, field: str) -> bool:
+        """Whether each variant says a field itself, so that what is shared of it counts nowhere."""
+        return all(field in getattr(variant, part) for variant in self.variants)
 
 
 def _table_7() -> Grid:
@@ -127,19 +143,18 @@ def _representation() -> Grid:
 
 def _trunk() -> Grid:
     variants = [
-        Variant("blocks 3+4, width 64"),
-        Variant("blocks 3", detector={"blocks": (3,)}),
-        Variant("blocks 3+4+6", detector={"blocks": (3, 4, 6)}),
-        Variant("blocks 1+1", detector={"blocks": (1, 1)}),
-        Variant("width 32", detector={"width": 32}),
-        Variant("width 16", detector={"width": 16}),
-    ]
-    return Grid("trunk", tuple(variants), "blocks 3+4, width 64")
+        Variant(f"blocks {'+'.join(map(str, blocks))}, width {width}",
+                detector={"blocks": blocks, "width": width})
+        for blocks, width in (
+            ((3, 4), 64), ((3,), 64), ((3, 4, 6), 64), ((1, 1), 64), ((3, 4), 32), ((3, 4), 16),
+        )
+    ]  # fmt: skip
+    return Grid("trunk", tuple(variants), variants[0].name)
 
 
 def _input() -> Grid:
     variants = [
-        Variant("resized", protocol="resize256"),
+        Variant("resized", training={"resize": 256}, protocol="resize256"),
         Variant("cropped", training={"resize": None}, protocol="centercrop"),
         Variant("native", training={"resize": None}, protocol="native"),
     ]
@@ -148,10 +163,13 @@ def _input() -> Grid:
 
 def _augmentation() -> Grid:
     variants = [
-        Variant("flip"),
-        Variant("none", training={"flip": 0.0}),
-        Variant("flip, JPEG", training={"jpeg": 0.5}),
-        Variant("flip, blur", training={"blur": 0.5}),
+        Variant(name, training={"flip": flip, "jpeg": jpeg, "blur": blur})
+        for name, flip, jpeg, blur in (
+            ("flip", 0.5, 0.0, 0.0),
+            ("none", 0.0, 0.0, 0.0),
+            ("flip, JPEG", 0.5, 0.5, 0.0),
+            ("flip, blur", 0.5, 0.0, 0.5),
+        )
     ]
     return Grid("augmentation", tuple(variants), "flip")
 
@@ -224,6 +242,12 @@ def _variant(row, path: str) -> Variant:
             f"Received: {row}"
         )
     for part in PARTS:
+        known = FIELDS.get(part)
+        unknown = sorted(set(row.get(part) or {}) - set(known or row.get(part) or {}))
+        if unknown and isinstance(row[part], dict):
+            raise ConfigError(
+                f"{path}, {row['name']}: {part} has no {', '.join(unknown)}. Known: {', '.join(known)}"
+            )
         if not isinstance(row.get(part, {}), dict):
             raise ConfigError(
                 f"{path}, {row['name']}: {part} holds fields. Received: {row[part]!r}"

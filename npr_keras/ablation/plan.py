@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,10 +78,20 @@ class Run:
         _write_arrays(self.folder / _LOGITS, arrays)
 
     def read_logits(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """By set: labels and logits, (n,) each, NaN for what could not be read."""
-        with np.load(self.folder / _LOGITS) as arrays:
-            keys = [key.removeprefix("logits/") for key in arrays if key.startswith("logits/")]
-            return {_name(k): (arrays[f"labels/{k}"], arrays[f"logits/{k}"]) for k in keys}
+        """By set: labels and logits, (n,) each, NaN for what could not be read.
+
+        Raises:
+            RunError: If they are broken.
+        """
+        file = self.folder / _LOGITS
+        try:
+            with np.load(file) as arrays:
+                keys = [key.removeprefix("logits/") for key in arrays if key.startswith("logits/")]
+                return {_name(k): (arrays[f"labels/{k}"], arrays[f"logits/{k}"]) for k in keys}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise RunError(
+                f"Cannot read the scores in {file}: {error}. Remove it; the next run makes it anew."
+            ) from error
 
     def versions(self) -> dict:
         """Of the packages that it was begun with; empty if that is not known."""
@@ -137,15 +148,22 @@ class Plan:
         filelock = import_filelock()
         self.folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(self.folder / ".lock"):
-            text = self._joined(grid, sets)
+            text = self.joined(grid, sets)
             if not (self.folder / _IMAGES_FILE).exists():
                 groups = zip(names_of(sets), groups_of(sets), strict=True)
                 arrays = {_key(name): group for name, group in groups}
                 _write_arrays(self.folder / _IMAGES_FILE, arrays)
             write_text(self.folder / PLAN_FILE, json.dumps(text, indent=2) + "\n")
 
-    def _joined(self, grid: Grid, sets: Sequence[ImageSet]) -> dict:
-        """This plan and the one that is there."""
+    def joined(self, grid: Grid, sets: Sequence[ImageSet]) -> dict:
+        """What is to be written: this plan and the one that is there.
+
+        Raises:
+            ConfigError: If what is there was made in another way, or is something else.
+        """
+        there = {p.name for p in self.folder.iterdir()} if self.folder.exists() else set()
+        if there - {".lock", _IMAGES_FILE} and PLAN_FILE not in there:
+            raise ConfigError(f"{self.folder} holds something else. Use an empty folder for --out.")
         shared = _plain({**self.shared, **self.described, "images": digest_of(sets)})
         variants = _plain({v.slug: {"name": v.name, **v.to_dict()} for v in grid.variants})
         default = next(v.slug for v in grid.variants if v.name == grid.default)
@@ -153,20 +171,30 @@ class Plan:
         used = versions()
         if (self.folder / PLAN_FILE).exists():
             stored = read_plan(self.folder)
-            wrong = [k for k in shared if stored["shared"].get(k) != shared[k]]
-            wrong += [] if stored["default"] == default else ["default"]
-            wrong += [
-                f"variant {variants[slug]['name']}"
-                for slug in variants
-                if stored["variants"].get(slug, variants[slug]) != variants[slug]
-                and any(run.is_begun for run in runs_of(self.folder, slug, stored["seeds"]))
-            ]
+            wrong = _differing(stored["shared"], shared)
+            if stored["default"] != default:
+                wrong.append(f"default: {stored['default']} there, {default} here")
+            begun = {
+                slug
+                for slug in stored["variants"]
+                if any(run.is_begun for run in runs_of(self.folder, slug, stored["seeds"]))
+            }
+            for slug in begun & set(variants):
+                wrong += _differing(stored["variants"][slug], variants[slug], f"{slug}: ")
             if wrong:
                 raise ConfigError(
-                    f"{self.folder} holds an ablation that was made in another way "
-                    f"({', '.join(wrong)}). Use its settings, or another --out."
+                    f"{self.folder} holds an ablation that was made in another way:\n  "
+                    + "\n  ".join(wrong)
+                    + "\nUse its settings, or another --out."
                 )
-            variants = {**stored["variants"], **variants}
+            # What failed before it began, and is no longer asked for, goes.
+            failed = {
+                slug
+                for slug in set(stored["variants"]) - begun
+                if any(run.failure for run in runs_of(self.folder, slug, stored["seeds"]))
+            }
+            kept = {k: v for k, v in stored["variants"].items() if k not in failed}
+            variants = {**kept, **variants}
             seeds = sorted({*stored["seeds"], *seeds})
             used = stored["versions"]
         return {
@@ -196,9 +224,12 @@ def read_plan(folder: str | os.PathLike) -> dict:
     """
     file = Path(folder, PLAN_FILE)
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        plan = json.loads(file.read_text(encoding="utf-8"))
+        if {"grid", "default", "variants", "seeds", "shared", "versions"} - set(plan):
+            raise ValueError(f"{file} is not what ablate wrote")
+    except (OSError, ValueError, TypeError) as error:
         raise RunError(f"No ablation in {os.fspath(folder)}: {error}") from error
+    return plan
 
 
 def runs_of(folder: str | os.PathLike, variant: str, seeds: Sequence[int]) -> list[Run]:
@@ -227,6 +258,18 @@ def _key(name: str) -> str:
 
 def _name(key: str) -> str:
     return unquote(key, errors="surrogateescape")
+
+
+def _differing(there: Mapping, here: Mapping, prefix: str = "") -> list[str]:
+    """What differs between two nested dicts, a line each."""
+    lines = []
+    for key in sorted({*there, *here}):
+        was, now = there.get(key), here.get(key)
+        if isinstance(was, dict) and isinstance(now, dict):
+            lines += _differing(was, now, f"{prefix}{key}.")
+        elif was != now:
+            lines.append(f"{prefix}{key}: {json.dumps(was)} there, {json.dumps(now)} here")
+    return lines
 
 
 def _plain(values: dict) -> dict:

@@ -29,9 +29,10 @@ def ablation_result(folder: str | os.PathLike, repetitions: int = 400) -> dict:
 
     Returns:
         Dict: "grid", "default", "seeds", "sets", "runs" and "done" (their numbers), "shared",
-        "versions", "mixed" (packages of which runs used several versions), "unreadable" (the
-        number of judged images that could not be read), and "variants", a list in the grid's
-        order: "name", "is_default", "seeds" (done), "failures" (what was said, by seed), "figures"
+        "versions", "mixed" (packages of which runs used several versions), "images" (how many are
+        judged), "groups" (of images that depend on each other, see `groups_of`), "unreadable" (how
+        many images could not be read), "undefined" (sets without an AP), and "variants", a list in
+        the grid's order: "name", "is_default", "seeds" (done), "failures" (what was said, by seed), "figures"
         (by figure: "mean" and "std" over seeds of the mean over sets, "by_set" the same for each,
         "difference" to the default with its interval and that of each seed, None where there is
         nothing to pair), and "paper", the published figures of Table 7 where it has the variant,
@@ -82,9 +83,17 @@ def ablation_result(folder: str | os.PathLike, repetitions: int = 400) -> dict:
         "shared": plan["shared"],
         "versions": plan["versions"],
         "mixed": _mixed([run.versions() for run in finished]),
+        **_images(finished[0].read_logits(), groups),
         "unreadable": unreadable,
         "variants": rows,
     }
+
+
+def _images(scores: Mapping, groups: Mapping | None) -> dict:
+    count = sum(len(labels) for labels, _ in scores.values())
+    apart = len(np.unique(np.concatenate(list(groups.values())))) if groups and count else count
+    lacking = [name for name, (labels, _) in scores.items() if len(np.unique(labels)) < 2]
+    return {"images": count, "groups": apart, "undefined": lacking}
 
 
 def _resampled(scores: Mapping, groups: Mapping | None, repetitions: int) -> dict:

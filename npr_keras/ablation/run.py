@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Progress:
         run: The one that it is about.
         state: "begun", "done", "failed" or "waiting", for another process.
         done, total: Runs.
-        note: What went wrong, or which process is waited for.
+        note: What went wrong, which process is waited for, or what was left out.
     """
 
     run: Run
@@ -99,7 +100,9 @@ def run_grid(
                 done = sum(r.is_done for r in plan.runs)
                 report(Progress(run, "begun", done, len(plan.runs)))
                 try:
-                    _do(run, variants[run.variant], plan, source_of, sets, callbacks, pipeline)
+                    note = _do(
+                        run, variants[run.variant], plan, source_of, sets, callbacks, pipeline
+                    )
                 except Exception as error:  # whatever it is, the others go on
                     failed.add(run)
                     message = said_by(error)
@@ -107,7 +110,7 @@ def run_grid(
                     report(Progress(run, "failed", done, len(plan.runs), message))
                 else:
                     run.succeed()
-                    report(Progress(run, "done", done + 1, len(plan.runs)))
+                    report(Progress(run, "done", done + 1, len(plan.runs), note))
             finally:
                 lock.release()
         if busy and len(busy) == len([r for r in left if not r.is_done and r not in failed]):
@@ -138,11 +141,13 @@ def said_by(error: Exception) -> str:
     said = str(error).strip()
     if isinstance(error, NPRKerasError) and said:
         return said
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    # Keras' messages are long, and coloured.
+    first = re.sub(r"\x1b\[[0-9;]*m", "", said).partition("\n")[0]
+    return f"{type(error).__name__}: {first}".rstrip(": ")
 
 
-def _do(run, variant, plan, source_of, sets, callbacks, pipeline) -> None:
-    """Trains and judges one."""
+def _do(run, variant, plan, source_of, sets, callbacks, pipeline) -> str:
+    """Trains and judges one; says how many images could not be read."""
     keras.backend.clear_session()
     config, layer = detector_of(plan, variant)
     recipe = variant.training_config(plan.shared["training"], run.seed)
@@ -170,6 +175,8 @@ def _do(run, variant, plan, source_of, sets, callbacks, pipeline) -> None:
     found = list(zip(names_of(sets), results, strict=True))
     run.write_logits({name: r.logits for name, r in found}, {name: _labels(r) for name, r in found})
     keeper.remove()
+    lost = len({*result.unreadable, *(path for r in results for path in r.unreadable)})
+    return f"{lost} images could not be read" if lost else ""
 
 
 def with_protocol(image_set: ImageSet, protocol: str) -> ImageSet:

@@ -18,8 +18,8 @@ ENDINGS = (".md", ".tex", ".csv", ".json", ".png", ".svg")
 NOTE = (
     "Mean and standard deviation over seeds, per cent, of the mean over sets. "
     "Difference: to the default, with the same seeds and images, and its 95 % interval over both; "
-    "* where 0 lies outside. One pair of seeds: the interval is over images alone, and nothing is "
-    "marked."
+    "* where 0 lies outside; one interval in twenty misses by chance. One pair of seeds tells of no "
+    "interval."
 )
 QUOTED = "Published: Tan et al., CVPR 2024, Table 7, quoted; trained and judged on other images."
 
@@ -46,6 +46,11 @@ def rows_by_set(result: dict, figure: str) -> list[dict[str, str]]:
         row = {name: _with_spread(found.get(name)) for name in result["sets"]}
         rows.append({"name": variant["name"], **row})
     return rows
+
+
+def short(name: str, limit: int) -> str:
+    """A name in a column of so many characters."""
+    return name if len(name) <= limit else f"{name[: limit - 1]}…"
 
 
 def sets_side_by_side(result: dict, count: int = 4) -> list[list[str]]:
@@ -77,9 +82,12 @@ def facts_of(result: dict) -> list[str]:
         f"Seeds: {', '.join(map(str, result['seeds']))}.",
         f"For all: {', '.join(common)}." if common else "The official recipe.",
         f"{result['done']} of {result['runs']} runs.",
+        f"{result['images']:,} judged images, {result['groups']:,} of them independent.",
     ]
     if result["unreadable"]:
         facts.append(f"{result['unreadable']} judged images could not be read, and are left out.")
+    if result["undefined"]:
+        facts.append(f"No AP, for want of both classes: {', '.join(result['undefined'])}.")
     return facts + failures_of(result)
 
 
@@ -101,7 +109,7 @@ def packages_of(result: dict) -> str:
 
 def check_target(path: str | os.PathLike) -> None:
     """Raises ConfigError unless a file of this name can be written: before anything is computed."""
-    if Path(path).suffix not in ENDINGS:
+    if Path(path).suffix.lower() not in ENDINGS:
         raise ConfigError(f"Expected a name that ends in {', '.join(ENDINGS)}. Received: {path}")
     if not Path(path).absolute().parent.is_dir():
         raise ConfigError(f"No such folder: {Path(path).parent}")
@@ -109,7 +117,7 @@ def check_target(path: str | os.PathLike) -> None:
 
 def write_result(result: dict, path: str | os.PathLike) -> None:
     """Writes an ablation in the form that the file's name ends in, one of `ENDINGS`."""
-    ending = Path(path).suffix
+    ending = Path(path).suffix.lower()
     if ending in (".png", ".svg"):
         from npr_keras.ablation.figure import write_figure
 
@@ -220,8 +228,12 @@ def _difference(variant: dict, figure: str) -> str:
     if not one or math.isnan(one["mean"]):
         return ""
     pairs = len(one["of_seeds"])
-    few = f" ({pairs} pair{'s' * (pairs > 1)})" if pairs < len(variant["seeds"]) else ""
+    if pairs == 1:
+        return f"{100 * one['mean']:+.1f} (1 pair) "
+    few = f" ({pairs} pairs)" if pairs < len(variant["seeds"]) else ""
     mark = "*" if one["is_real"] else " "
+    if one["low"] == one["high"] == 0:
+        return f"none on any image{few} "
     return (
         f"{100 * one['mean']:+.1f} [{100 * one['low']:+.1f}, {100 * one['high']:+.1f}]{mark}{few}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 
 import keras
@@ -34,16 +35,16 @@ def make_representation(layer: str = "npr", **arguments) -> keras.layers.Layer:
             f"The representation must be one of {', '.join(REPRESENTATIONS)}. Received: {layer!r}"
         )
     made = REPRESENTATIONS[layer]
+    known = [n for n in inspect.signature(made.__init__).parameters if n not in ("self", "kwargs")]
+    unknown = sorted(set(arguments) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"The representation {layer} has no {', '.join(unknown)}. "
+            f"Known: {', '.join(known) or 'no argument'}"
+        )
     if made is NPR:
         arguments = {"data_format": "channels_last", **arguments}
-    try:
-        return made(name="representation", **arguments)
-    except (TypeError, ValueError) as error:  # Keras' own, of an argument that there is not
-        if isinstance(error, ConfigError):
-            raise
-        raise ConfigError(
-            f"The representation {layer} does not take {arguments}: {error}"
-        ) from error
+    return made(name="representation", **arguments)
 
 
 def representation_text(class_name: str, config: Mapping) -> str:

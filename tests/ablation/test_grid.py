@@ -41,6 +41,23 @@ def test_what_is_shared_gives_way_to_what_is_a_variants_own():
     assert other.representation_arguments({"scale": 1.0}) == {"layer": "haar-hh"}
 
 
+def test_folders_have_names_that_every_disk_takes():
+    long = "second pixel of the block, " * 20
+    names = ["基準", "基準 2", "..", "x" * 300, long, long + "!", "w_1"]
+    grid = Grid("g", tuple(Variant(name) for name in names), "w_1")
+    slugs = [variant.slug for variant in grid.variants]
+    assert len(set(slugs)) == len(names) and slugs[-1] == "w-1"
+    assert all(slug.isascii() and 0 < len(slug) <= 80 and slug[0] != "." for slug in slugs)
+
+
+def test_what_all_variants_say_themselves_is_not_shared():
+    assert GRIDS["scale"].varies("representation", "scale")
+    assert not GRIDS["scale"].varies("representation", "incomplete")
+    assert GRIDS["trunk"].varies("detector", "width")
+    assert GRIDS["augmentation"].varies("training", "flip")
+    assert GRIDS["input"].varies("training", "resize")
+
+
 def test_a_file_of_ones_own(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text("""
@@ -73,7 +90,14 @@ variants:
         ("variants: [{name: a, colour: red}]", "each variant has a name"),
         ("variants: [{name: a, training: 3}]", "training holds fields"),
         ("variants: [{name: a, protocol: square}]", "the protocol is one of"),
-        ("variants: [{name: a}, {name: A!}]", "names of their own"),
+        ("variants: [{name: a}, {name: A!}]", "'a' and 'A!'"),
+        ("variants: [{name: '  '}]", "names that differ"),
+        ("variants: [{name: a, training: {fliip: 0}}]", "training has no fliip. Known: epochs"),
+        ("variants: [{name: a, training: {seed: 4}}]", "training has no seed"),
+        ("variants: [{name: a, detector: {depth: 4}}]", "detector has no depth"),
+        ("variants: [{name: a, classes: null}]", "classes are how many"),
+        ("variants: [{name: a, classes: -1}]", "classes are how many"),
+        ("variants: [{name: a, classes: cat}]", "classes are how many"),
         ("variants: [{name: a}]\ndefault: b", "The default must be one"),
         ("variants: [{name: a}]\nmore: 1", "expected `variants`"),
         ("{", "Cannot read the grid"),

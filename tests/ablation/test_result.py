@@ -184,8 +184,45 @@ def test_a_figure_without_the_default(prepared, tmp_path):
     assert "| no flip | 1 | 100.0 | 100.0 |  |  |" in markdown(result)
 
 
+def test_what_is_broken_is_named(scored):
+    plan, _ = scored
+    (plan.runs[0].folder / "logits.npz").write_bytes(b"PK")
+    with pytest.raises(RunError, match=r"scores in .*first.seed-1.logits.npz"):
+        ablation_result(plan.folder)
+    for text in ("[]", "{}", "{"):
+        (plan.folder / "plan.json").write_text(text)
+        with pytest.raises(RunError, match="No ablation in"):
+            ablation_result(plan.folder)
+
+
+def test_what_is_said_beside_the_figures(scored):
+    plan, _ = scored
+    labels = np.array([1, 1, 0, 0])
+    for run in plan.runs:
+        if run.is_done:
+            run.write_logits(
+                {"two": np.array([9.0, 8, -1, np.nan]), "one": np.ones(2)},
+                {"two": labels, "one": np.ones(2, int)},
+            )
+    groups = {"two": np.array([0, 1, 0, 1]), "one": np.array([2, 3])}
+    np.savez(plan.folder / "images.npz", **groups)
+    result = ablation_result(plan.folder, repetitions=20)
+    assert (result["images"], result["groups"], result["unreadable"]) == (6, 4, 1)
+    page = markdown(result).replace("\\", "")
+    assert "6 judged images, 4 of them independent." in page
+    assert "1 judged images could not be read" in page
+    assert "No AP, for want of both classes: one." in page
+    assert "none on any image" in page  # all alike: not an exact 0 with an exact interval
+    row = result["variants"][1]["figures"]["average_precision"]
+    assert row["mean"] == 1.0 and np.isnan(row["by_set"]["one"]["mean"])
+
+
 def test_nothing_is_done_yet(prepared):
     plan, grid, _, sets = prepared("empty")
     plan.begin(grid, sets)
     with pytest.raises(RunError, match="is done yet"):
+        ablation_result(plan.folder)
+    plan.runs[0].folder.mkdir(parents=True)
+    plan.runs[0].fail("the reason")
+    with pytest.raises(RunError, match="1 failed, the first with: the reason"):
         ablation_result(plan.folder)

@@ -101,7 +101,7 @@ def test_faults_interruptions_and_company(prepared, monkeypatch):
     again = []
     run_grid(*whole, again.append, pipeline="pydataset")
     assert {p.state for p in again if p.run.variant != "impossible"} == set()
-    with pytest.raises(ConfigError, match=r"made in another way \(training\)"):
+    with pytest.raises(ConfigError, match=r"another way:\n  training.crop: 24 there, 16 here"):
         run_grid(*prepared("whole", training={**TRAINING, "crop": 16}))
 
 
@@ -131,11 +131,18 @@ def test_at_the_command_line(invoke, source_folder, make_set, tmp_path):
     assert all(line.startswith("Failed: ") for line in wide)  # whole, for who searches them
     fresh = [*arguments, "--out", tmp_path / "other", "--dry-run", "--set", "detector.width=16"]
     dry = invoke("ablate", *fresh)
-    assert dry.returncode == 0 and not (tmp_path / "other").exists()
+    assert dry.returncode == 1 and not (tmp_path / "other").exists()
     assert dry.stdout.count("fails: NPR: `window` must be") == 2
-    assert "4 runs, about" in dry.stderr
+    assert "2 runs, about" in dry.stderr and "2 would fail." in dry.stderr
+    rows = json.loads(invoke("ablate", *fresh, "--json").stdout)
+    assert [(r["variant"], r["seed"], r["fails"] is None) for r in rows] == [
+        ("small", 100, True), ("broken", 100, False), ("small", 101, True), ("broken", 101, False),
+    ]  # fmt: skip
+    assert "would change nothing" in error_of(
+        invoke("ablate", *arguments, "--grid", "scale", "--set", "representation.scale=1")
+    )
     refused = error_of(invoke("ablate", *arguments, "--set", "detector.width=16"))
-    assert "made in another way (detector)" in refused
+    assert "detector.width: null there, 16 here" in refused
     assert "ends in .md" in error_of(
         invoke("ablate", "report", tmp_path / "out", "--write", "t.doc")
     )
@@ -144,7 +151,7 @@ def test_at_the_command_line(invoke, source_folder, make_set, tmp_path):
     assert "expected FIELD=VALUE" in error_of(
         invoke("ablate", "--grid", "scale", "--set", "x=1"), 2
     )
-    assert "detector.FIELD (blocks, width)" in error_of(
+    assert "detector.FIELD (blocks, width, mean, std)" in error_of(
         invoke("ablate", "--grid", "scale", "--set", "detector.depth=1"), 2
     )
     assert "different seeds" in error_of(invoke("ablate", "--grid", "scale", "--seeds", "1,1"), 2)
@@ -171,12 +178,31 @@ def test_plans_that_are_refused_and_variants_that_are_mended(prepared):
     assert read_plan(plan.folder)["variants"]["impossible"]["representation"] == {"reference": 2}
     plan.runs[1].folder.mkdir(parents=True)
     (plan.runs[1].folder / "config.json").write_text("{}")
-    with pytest.raises(ConfigError, match=r"\(variant no flip\)"):
+    with pytest.raises(ConfigError, match=r"no-flip: training.flip: 0.0 there, 0.25 here"):
         plan.begin(Grid("tiny", (first, changed), "first"), sets)
-    with pytest.raises(ConfigError, match=r"\(default\)"):
+    with pytest.raises(ConfigError, match=r"default: first there, no-flip here"):
         plan.begin(Grid("tiny", (first, other), "no flip"), sets)
-    with pytest.raises(ConfigError, match=r"\(images\)"):
+    with pytest.raises(ConfigError, match=r"images: .* there"):
         plan.begin(grid, [*sets[:-1], dataclasses.replace(sets[-1], name="other")])
+
+
+def test_a_variant_that_failed_and_is_no_longer_asked_for_goes(prepared):
+    plan, grid, _, sets = prepared("one")
+    plan.begin(grid, sets)
+    plan.runs[2].folder.mkdir(parents=True)
+    plan.runs[2].fail("NPR: `reference` must be an integer")
+    fewer = Grid("tiny", grid.variants[:2], "first")
+    Plan.of(plan.folder, fewer, (1,), plan.shared, plan.described).begin(fewer, sets)
+    assert list(read_plan(plan.folder)["variants"]) == ["first", "no-flip"]
+
+
+def test_folders_that_hold_something_else(prepared):
+    plan, grid, _, sets = prepared("one")
+    plan.folder.mkdir()
+    (plan.folder / "photo.jpg").touch()
+    with pytest.raises(ConfigError, match="holds something else"):
+        plan.begin(grid, sets)
+    assert [p.name for p in plan.folder.iterdir() if p.name != ".lock"] == ["photo.jpg"]
 
 
 def test_what_no_run_could_do_is_refused_before_anything_is_written(prepared):
