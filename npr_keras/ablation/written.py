@@ -130,7 +130,10 @@ def write_result(result: dict, path: str | os.PathLike) -> None:
 def markdown(result: dict) -> str:
     """Markdown tables, with what has to be known of them."""
     names, heads = _columns(result)
-    rows = [[row["name"], *(row[name] for name in names)] for row in rows_of(result)]
+    rows = [
+        [markdown_text(row["name"]), *(_markdown_cell(row, name) for name in names)]
+        for row in rows_of(result)
+    ]
     parts = [
         _markdown_table(heads, rows),
         *map(markdown_text, [NOTE, *([QUOTED] if has_published(result) else [])]),
@@ -138,8 +141,11 @@ def markdown(result: dict) -> str:
         markdown_text(packages_of(result)),
     ]
     for figure, title in zip(FIGURES, ("Accuracy", "AP"), strict=True):
-        rows = [list(row.values()) for row in rows_by_set(result, figure)]
-        parts += [f"{title} by set:", _markdown_table(["variant", *result["sets"]], rows)]
+        rows = [
+            [markdown_text(cell) for cell in row.values()] for row in rows_by_set(result, figure)
+        ]
+        heads = ["variant", *map(markdown_text, result["sets"])]
+        parts += [f"{title} by set:", _markdown_table(heads, rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -194,9 +200,14 @@ def _columns(result: dict) -> tuple[list[str], list[str]]:
     return names, heads
 
 
+def _markdown_cell(row: dict[str, str], name: str) -> str:
+    """What is published stands in italics."""
+    text = markdown_text(row[name].strip())
+    return f"*{text}*" if text and name.endswith("_paper") else text
+
+
 def _markdown_table(heads: list[str], rows: list[list[str]]) -> str:
-    texts = [[markdown_text(cell) for cell in row] for row in [heads, *rows]]
-    lines = [texts[0], ["---", *["--:"] * (len(heads) - 1)], *texts[1:]]
+    lines = [heads, ["---", *["--:"] * (len(heads) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
