@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint golden docs pictures clean
+.PHONY: demo test slow lint golden docs pictures clean
 
 # Two stamps: what the tool needs, and beyond it what tests and documentation need.
 $(VENV)/.default: pyproject.toml constraints.txt
@@ -24,8 +24,13 @@ demo: $(VENV)/.default
 # Everything once, on the TensorFlow backend; then what depends on the backend, on the other two.
 test: $(INSTALLED) lint
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2
-	KERAS_BACKEND=torch $(BIN)/python -m pytest -n 2 -m "every_backend and not golden"
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m "every_backend and not golden"
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -n 2 -m "every_backend and not golden and not slow"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m "every_backend and not golden and not slow"
+
+# What takes long: the demo itself, other backends in processes of their own, random kills, 1,000
+# repetitions of an interval.
+slow: $(INSTALLED)
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2 -m "slow and not golden"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

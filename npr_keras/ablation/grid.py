@@ -242,15 +242,14 @@ def _variant(row, path: str) -> Variant:
             f"Received: {row}"
         )
     for part in PARTS:
-        known = FIELDS.get(part)
-        unknown = sorted(set(row.get(part) or {}) - set(known or row.get(part) or {}))
-        if unknown and isinstance(row[part], dict):
+        fields = row.get(part, {})
+        if not isinstance(fields, dict):
+            raise ConfigError(f"{path}, {row['name']}: {part} holds fields. Received: {fields!r}")
+        unknown = sorted(set(fields) - set(FIELDS.get(part, fields)), key=str)
+        if unknown:
             raise ConfigError(
-                f"{path}, {row['name']}: {part} has no {', '.join(unknown)}. Known: {', '.join(known)}"
-            )
-        if not isinstance(row.get(part, {}), dict):
-            raise ConfigError(
-                f"{path}, {row['name']}: {part} holds fields. Received: {row[part]!r}"
+                f"{path}, {row['name']}: {part} has no {', '.join(map(str, unknown))}. "
+                f"Known: {', '.join(FIELDS[part])}"
             )
     if row.get(PROTOCOL, "") not in ("", *PROTOCOLS):
         raise ConfigError(

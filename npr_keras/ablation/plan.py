@@ -162,7 +162,8 @@ class Plan:
             ConfigError: If what is there was made in another way, or is something else.
         """
         there = {p.name for p in self.folder.iterdir()} if self.folder.exists() else set()
-        if there - {".lock", _IMAGES_FILE} and PLAN_FILE not in there:
+        others = {name for name in there if name[0] != "."} - {PLAN_FILE, _IMAGES_FILE}
+        if others and PLAN_FILE not in there:
             raise ConfigError(f"{self.folder} holds something else. Use an empty folder for --out.")
         shared = _plain({**self.shared, **self.described, "images": digest_of(sets)})
         variants = _plain({v.slug: {"name": v.name, **v.to_dict()} for v in grid.variants})

@@ -45,6 +45,7 @@ def true_difference(gain, of_seeds, of_images):
     return first - norm.cdf(1 / np.sqrt(1 + 0.25 + of_seeds**2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [(3, 4, 80, 0.2, 0.15, 0.3), (5, 2, 100, 0.0, 0.05, 0.5), (3, 1, 200, 0.1, 0.0, 0.3)],
@@ -69,6 +70,7 @@ def test_the_interval_holds(case):
         assert 930 <= sum(one.low <= true[figure] <= one.high for one in ones) <= 970, figure
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [True, False])
 def test_sets_that_share_their_images(known):
     """Where groups say so the interval holds; as if they were independent it does not."""

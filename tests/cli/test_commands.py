@@ -72,6 +72,7 @@ def test_train_eval_info(cli, source_folder, sets, tmp_path):
     assert described["trained on"]["classes"] == ["cat"]
 
 
+@pytest.mark.slow
 def test_without_tensorflow(run_python, source_folder, sets, tmp_path):
     """Training and evaluation on torch alone, by the PyDataset path."""
     call = "import sys; from npr_keras_cli.main import main; main()"
@@ -270,6 +271,7 @@ def test_every_command_has_help(invoke):
         assert options
 
 
+@pytest.mark.slow
 def test_interrupt_says_how_to_go_on(source_folder, tmp_path):
     script = "import sys; from npr_keras_cli.main import main; sys.argv[0] = 'npr-keras'; main()"
     arguments = [

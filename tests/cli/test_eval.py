@@ -216,6 +216,7 @@ def test_a_judged_split_without_images(invoke, stub_models, source_folder):
     assert "Nothing to judge on" in error_of(done)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_scores_agree_over_the_backends(cli, model, sets, tmp_path, backend):
     for name, options in {

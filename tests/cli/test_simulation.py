@@ -36,6 +36,7 @@ def run(*arguments):
     return CliRunner().invoke(main, list(map(str, arguments)))
 
 
+@pytest.mark.slow
 def test_demo_does_what_its_commands_say(small_simulation, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     done = run("demo", "--seed", 7)

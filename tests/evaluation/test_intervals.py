@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from npr_keras.evaluation.intervals import _average_precision, bootstrap_intervals
+from npr_keras.evaluation.intervals import bootstrap_intervals, weighted_average_precision
 
 
 def scores(random, n, shift=1.0):
@@ -24,7 +24,7 @@ def test_weighted_average_precision_is_that_of_the_written_out_sample(random):
         expected = average_precision_score(labels[written], logits[written])
         order = np.argsort(-logits, kind="stable")
         last = np.r_[np.diff(logits[order]) != 0, True]
-        ours = _average_precision(counts[order], labels[order] == 1, last)
+        ours = weighted_average_precision(counts[order], labels[order] == 1, last)
         assert ours == pytest.approx(expected)
 
 

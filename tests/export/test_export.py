@@ -36,6 +36,7 @@ def test_the_detectors_scores_in_its_own_runtime(exported, images, name):
     assert not list(folder.glob(".exporting"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["torch", "jax"])
 def test_from_other_backends(trained, tmp_path, backend):
     from npr_keras.export.export import export_detector
@@ -50,6 +51,7 @@ def test_from_other_backends(trained, tmp_path, backend):
         np.testing.assert_allclose(open_predictor(one.path).predict(pixels), expected, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", ["pixels", "high-pass", "haar-hh"])
 def test_other_representations(tmp_path, images, layer):
     from npr_keras.export.export import export_detector

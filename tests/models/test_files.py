@@ -74,6 +74,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_a_file_of_any_backend_loads_on_every_backend(tmp_path, run_python):
     names = [tmp_path / backend for backend in BACKENDS]
     for backend, name in zip(BACKENDS, names, strict=True):

@@ -53,6 +53,7 @@ print("equal")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_steps_equal_pytorch_in_float64(run_python, backend):
     done = run_python(SCRIPT, backend, env={"JAX_ENABLE_X64": "1"})

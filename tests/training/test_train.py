@@ -247,6 +247,7 @@ train(find_source(sys.argv[1]), config, DetectorConfig(blocks=(1, 1), width=8), 
 """
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(source_folder, tmp_path):
     def start(out):
         # torch and Pillow alone are the quickest to start; TensorFlow is stopped and resumed above
