@@ -18,7 +18,7 @@ ENDINGS = (".md", ".tex", ".csv", ".json", ".png", ".svg")
 NOTE = (
     "Mean and standard deviation over seeds, per cent, of the mean over sets. "
     "Difference: to the default, with the same seeds and images, and its 95 % interval over both; "
-    "* where 0 lies outside; one interval in twenty misses by chance. One pair of seeds tells of no "
+    "* where 0 lies outside; one interval in twenty misses by chance. One pair of seeds has no "
     "interval."
 )
 QUOTED = "Published: Tan et al., CVPR 2024, Table 7, quoted; trained and judged on other images."
