@@ -133,6 +133,7 @@ def test_backend_names(cli, model, sets):
     assert "KERAS_BACKEND: unknown backend 'theano'" in error_of(cli("info", backend="theano"))
 
 
+@pytest.mark.slow
 def test_convert_both_ways(cli, tmp_path):
     detector = Detector()
     save_pth(to_state_dict(detector), tmp_path / "NPR.pth")

@@ -68,6 +68,7 @@ def test_a_finished_run_can_be_resumed(source_folder, tmp_path):
     assert len(longer.history) == 2
 
 
+@pytest.mark.slow
 def test_a_run_from_before_a_setting_came(source_folder, tmp_path):
     """What a setting is by default is what it was before there was one."""
     run(source_folder, tmp_path / "run", epochs=1)
