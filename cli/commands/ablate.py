@@ -11,6 +11,8 @@ from npr_keras.config import TrainingConfig
 from npr_keras_cli.backend import backend_option
 from npr_keras_cli.options import comma_list, pipeline_option
 
+_MOST_SEEDS = 1000  # by their count; more is a seed that was meant
+
 
 def _fields(ctx, param, values):
     """`epochs=4 detector.width=32` -> {"training": {"epochs": 4}, "detector": {"width": 32}, ...}."""
@@ -48,10 +50,12 @@ def _seeds(ctx, param, value):
     except ValueError:
         raise click.BadParameter(f"{value!r}: expected a count, or seeds: 1,5,9.") from None
     if "," not in value:
-        numbers = [TrainingConfig.seed + i for i in range(numbers[0])]
+        first = TrainingConfig.seed
+        numbers = list(range(first, first + numbers[0])) if numbers[0] <= _MOST_SEEDS else []
     if not numbers or min(numbers) < 0 or max(numbers) >= 2**32 or len({*numbers}) < len(numbers):
         raise click.BadParameter(
-            f"{value!r}: expected a count above 0, or different seeds from 0 to {2**32 - 1}."
+            f"{value!r}: expected a count from 1 to {_MOST_SEEDS}, or different seeds from 0 to "
+            f"{2**32 - 1}, with a comma."
         )
     return tuple(numbers)
 
@@ -101,6 +105,8 @@ def command(ctx, as_json, **options):
     npr-keras ablate report ablations/table7 --write table.tex --write figure.png
     """
     if ctx.invoked_subcommand:
+        if options["grid"]:
+            raise click.UsageError("report takes no --grid: npr-keras ablate report FOLDER.")
         return
     if not options["grid"]:
         raise click.UsageError("Which grid: --grid NAME, or a YAML file. See --help.")

@@ -97,12 +97,12 @@ class Grid:
     def __post_init__(self):
         by_slug: dict[str, str] = {}
         for variant in self.variants:
-            other = by_slug.setdefault(variant.slug, variant.name)
-            if other is not variant.name or not variant.name.strip():
+            if variant.slug in by_slug or not variant.name.strip():
                 raise ConfigError(
                     "Variants need names that differ in letters or digits. "
-                    f"Received: {other!r} and {variant.name!r}"
+                    f"Received: {by_slug.get(variant.slug, '')!r} and {variant.name!r}"
                 )
+            by_slug[variant.slug] = variant.name
         if self.default not in [variant.name for variant in self.variants]:
             raise ConfigError(
                 f"The default must be one of the variants. Received: {self.default!r}"

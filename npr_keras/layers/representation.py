@@ -30,7 +30,7 @@ def make_representation(layer: str = "npr", **arguments) -> keras.layers.Layer:
     Raises:
         ConfigError: If there is no such layer, or it does not take such arguments.
     """
-    if layer not in REPRESENTATIONS:
+    if not isinstance(layer, str) or layer not in REPRESENTATIONS:
         raise ConfigError(
             f"The representation must be one of {', '.join(REPRESENTATIONS)}. Received: {layer!r}"
         )

@@ -91,6 +91,7 @@ variants:
         ("variants: [{name: a, training: 3}]", "training holds fields"),
         ("variants: [{name: a, protocol: square}]", "the protocol is one of"),
         ("variants: [{name: a}, {name: A!}]", "'a' and 'A!'"),
+        ("variants: [{name: a}, {name: a}]", "'a' and 'a'"),
         ("variants: [{name: '  '}]", "names that differ"),
         ("variants: [{name: a, training: {fliip: 0}}]", "training has no fliip. Known: epochs"),
         ("variants: [{name: a, training: {seed: 4}}]", "training has no seed"),

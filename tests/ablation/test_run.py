@@ -156,7 +156,12 @@ def test_at_the_command_line(invoke, source_folder, make_set, tmp_path):
     assert "detector.FIELD (blocks, width, mean, std)" in error_of(
         invoke("ablate", "--grid", "scale", "--set", "detector.depth=1"), 2
     )
-    assert "different seeds" in error_of(invoke("ablate", "--grid", "scale", "--seeds", "1,1"), 2)
+    for seeds in ("1,1", "0", "99999999999", "4294967296,"):
+        refused = error_of(invoke("ablate", "--grid", "scale", "--seeds", seeds), 2)
+        assert "different seeds" in refused
+    assert "report takes no --grid" in error_of(
+        invoke("ablate", "--grid", "scale", "report", tmp_path / "out"), 2
+    )
 
 
 def test_seeds_that_come_at_the_same_time(prepared):

@@ -14,8 +14,6 @@ import pytest
 from conftest import BACKENDS, error_of
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from npr_keras.models import Detector, load_detector
-from npr_keras.models.official import save_pth, to_state_dict
 from npr_keras.training.run_folder import RunFolder
 
 
@@ -131,45 +129,6 @@ def test_backend_names(cli, model, sets):
     wrong = error_of(cli("eval", "--model", model, "--data", sets, "--backend", "theano"), code=2)
     assert "'theano' is not one of 'tensorflow', 'torch', 'jax'" in wrong
     assert "KERAS_BACKEND: unknown backend 'theano'" in error_of(cli("info", backend="theano"))
-
-
-@pytest.mark.slow
-def test_convert_both_ways(cli, tmp_path):
-    detector = Detector()
-    save_pth(to_state_dict(detector), tmp_path / "NPR.pth")
-    done = cli("convert", tmp_path / "NPR.pth", tmp_path / "model.keras", "--protocol", "native")
-    assert done.returncode == 0, done.stderr
-    loaded = load_detector(tmp_path / "model.keras")
-    assert loaded.preprocessing.name == "native"
-    for ours, theirs in zip(detector.get_weights(), loaded.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    assert "exists. Give --overwrite" in error_of(
-        cli("convert", tmp_path / "NPR.pth", tmp_path / "model.keras")
-    )
-    back = cli("convert", tmp_path / "model.keras", tmp_path / "back.pth", "--backend", "torch")
-    assert back.returncode == 0, back.stderr
-    import torch
-
-    for name, value in torch.load(tmp_path / "back.pth", weights_only=True).items():
-        np.testing.assert_array_equal(value.numpy(), to_state_dict(detector)[name])
-
-
-def test_convert_errors(cli, run_python, tmp_path):
-    (tmp_path / "bad.pth").write_text("nonsense")
-    assert "bad.pth is not a PyTorch checkpoint" in error_of(
-        cli("convert", tmp_path / "bad.pth", tmp_path / "m.keras")
-    )
-    assert not (tmp_path / "m.keras").exists()
-    assert "Received:" in error_of(cli("convert", tmp_path / "a.keras", tmp_path / "b.keras"))
-    call = "import sys; from npr_keras_cli.main import main; main()"
-    done = run_python(
-        call,
-        "tensorflow",
-        without=["torch"],
-        args=["convert", tmp_path / "bad.pth", tmp_path / "m.keras"],
-        check=False,
-    )
-    assert 'pip install "npr-keras[torch]"' in error_of(done)
 
 
 def test_errors_of_train_and_eval(invoke, monkeypatch, model, tmp_path, make_images, source_folder):

@@ -102,6 +102,8 @@ def test_by_name():
     assert representation_text("HaarHH", make_representation("haar-hh").get_config()) == "HaarHH()"
     with pytest.raises(ConfigError, match="one of npr, pixels, high-pass, haar-hh"):
         make_representation("wavelet")
+    with pytest.raises(ConfigError, match="Received: \\['npr'\\]"):
+        make_representation(["npr"])
     with pytest.raises(ConfigError, match=r"haar-hh has no window\. Known: no argument"):
         make_representation("haar-hh", window=2)
     with pytest.raises(ConfigError, match="`window` must be"):
