@@ -70,7 +70,7 @@ def describe_model(path: str) -> dict:
         "representation": representation_text(type(layer).__name__, layer.get_config()),
         "trunk": f"{' + '.join(map(str, config.blocks))} bottlenecks, width {config.width}",
         "parameters": f"{sum(math.prod(w.shape) for w in detector.trainable_weights):,} trainable",
-        "pixels": config.preprocessing.to_dict(),
+        "pixels": detector.preprocessing.to_dict(),
     }
     trained = None
     with contextlib.suppress(RunError):  # another program's config.json
@@ -92,9 +92,9 @@ def _describe_exported(predictor) -> dict:
         "file": predictor.path,
         "name": facts.name,
         "format": f"{facts.format}, {facts.quantize}",
-        "pixels": facts.preprocessing.to_dict(),
-        "calibration": facts.calibration.to_dict(),
-        "robustness": f"{len(facts.robustness)} conditions measured",
+        "pixels": facts.profile.preprocessing.to_dict(),
+        "calibration": facts.profile.calibration.to_dict(),
+        "robustness": f"{len(facts.profile.robustness)} conditions measured",
         "made from": f"a .keras file with SHA-256 {facts.source}",
         "versions": facts.versions,
     }

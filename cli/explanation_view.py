@@ -41,7 +41,7 @@ def explain_all(predictor, images, protocol, grid: int, out: str, forms, arrays:
             stdout().print(f"{'–':>11}  {'–':>11}  {line}", markup=False, soft_wrap=True)
             continue
         found = explain(predictor.detector, pixels, grid)
-        probability = predictor.calibration.probability(found.logit)
+        probability = predictor.profile.calibration_for(protocol).probability(found.logit)
         name = _free_name(f"{Path(path).stem}-explained", taken)
         drawing = explanation_figure(found, os.path.basename(path), probability)
         written = _write(drawing, Path(out, name), forms, inputs)

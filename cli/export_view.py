@@ -23,6 +23,12 @@ def show_exports(made) -> None:
     stdout().print()
     for one in made:
         stdout().print(one.path, markup=False, soft_wrap=True)
+    if not made[0].calibrated:
+        stdout().print(
+            "\nUncalibrated: the probability is the plain sigmoid, the threshold logit 0. To calibrate:\n"
+            "npr-keras calibrate, then export again.",
+            style="dim",
+        )
     stdout().print(
         "\ndifference: the largest of a logit, to the detector's. images/s: 256 x 256\n"
         "pixels, 8 at once, here and now.",

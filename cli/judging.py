@@ -59,9 +59,7 @@ def judged(predictors: dict, sets, calibration, settings: dict, keeper) -> list:
             results = judge(sets=sets, threshold=threshold)
             identity = predictor.identity
             evaluations.append(
-                Evaluation(
-                    name, model, results, identity, threshold, backend, predictor.calibration
-                )
+                Evaluation(name, model, results, identity, threshold, backend, predictor.profile)
             )
             unreadable |= {k: v for result in results for k, v in result.unreadable.items()}
     warn_left_out(unreadable)
@@ -70,9 +68,9 @@ def judged(predictors: dict, sets, calibration, settings: dict, keeper) -> list:
 
 def _stored_threshold(predictor, sets) -> float | None:
     """The one that was stored with a detector, where it was found on pixels made like these."""
-    calibration = predictor.calibration
-    protocols = {(s.protocol or predictor.preprocessing).name for s in sets}
-    return calibration.threshold if protocols == {calibration.protocol} else None
+    used = {(s.protocol or predictor.preprocessing) for s in sets}
+    found = [predictor.profile.calibration_for(protocol) for protocol in used]
+    return found[0].threshold if len(found) == 1 and found[0].images else None
 
 
 def calibration_set(folder, sets):

@@ -20,13 +20,13 @@ _FIELDS = (
 )  # fmt: skip
 
 
-def show_predictions(predictions, predictor, protocol: str, form: str | None, names: dict) -> int:
+def show_predictions(predictions, predictor, protocol, form: str | None, names: dict) -> int:
     """Prints each prediction when it is there.
 
     Args:
         predictions: Iterator of `Prediction`.
         predictor: Who made them.
-        protocol: The name of how files became pixels.
+        protocol: How files became pixels.
         form: None, "json" or "csv".
         names: What to call files that nobody named, by path.
 
@@ -102,9 +102,9 @@ def _print(text: str) -> None:
     stdout().print(text, markup=False, soft_wrap=True)
 
 
-def _notes(predictor, protocol: str) -> None:
-    calibration = predictor.calibration
-    lines = [f"Probability of being generated; pixels: {protocol}."]
+def _notes(predictor, protocol) -> None:
+    calibration = predictor.profile.calibration_for(protocol)
+    lines = [f"Probability of being generated; pixels: {protocol.name}."]
     if calibration.images:
         lines.append(f"Generated above logit {calibration.threshold:.3f}, as calibrated.")
     else:

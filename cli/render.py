@@ -77,8 +77,8 @@ def write_scores(evaluations, path) -> None:
             "error": result.unreadable.get(record.path, ""),
         }
         for evaluation in evaluations
-        for probability in [evaluation.calibration.probability]
         for result in evaluation.results
+        for probability in [evaluation.calibration_of(result).probability]
         for record, logit in zip(result.records, result.logits.tolist(), strict=True)
     ]
     write_text(path, csv_text(rows))

@@ -23,7 +23,7 @@ def measured(predictor, records, protocol, conditions, batch_size: int, unreadab
             records,
             protocol,
             conditions,
-            predictor.calibration.threshold,
+            predictor.profile.calibration_for(protocol).threshold,
             batch_size,
             unreadable,
             lambda name, done: bar.update(task, advance=done, description=name),

@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from npr_keras.config import PROTOCOLS, DetectorConfig, TrainingConfig
+from npr_keras.config import PROTOCOLS, TrainingConfig
 from npr_keras_cli.backend import import_tensorflow_quietly
 from npr_keras_cli.console import progress_bar, say, warn_left_out
 
@@ -44,7 +44,7 @@ def run_training(options: dict) -> dict:
         result = train(
             source,
             config,
-            DetectorConfig(preprocessing=PROTOCOLS[options["protocol"]]),
+            preprocessing=PROTOCOLS.get(options["protocol"]),
             out=out,
             resume=options["resume"],
             pipeline=options["pipeline"],

@@ -5,11 +5,9 @@ Nothing heavy is imported here, so that the command line can use the defaults in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from npr_keras.errors import ConfigError
-from npr_keras.findings import UNCALIBRATED, Calibration, Condition
 from npr_keras.settings import Config, is_int, is_number
 
 # ImageNet's channel statistics on [0, 1], which the official code normalises with.
@@ -81,7 +79,9 @@ def get_protocol(name: str) -> Preprocessing:
 
 @dataclass(frozen=True)
 class DetectorConfig(Config):
-    """What a detector is, apart from its representation layer, which is passed to it.
+    """A detector's network, apart from its representation layer, which is passed to it.
+
+    What is known about a trained one (pixels, calibration, robustness) is its `ModelProfile`.
 
     Args:
         blocks: Residual units in each stage of the trunk. The official detector keeps the first
@@ -89,19 +89,12 @@ class DetectorConfig(Config):
         width: Channels of the stem; stage `i` works on `width * 2**i` channels and gives four
             times as many.
         mean, std: Channel statistics that pixels are normalised with, on the range 0 to 1.
-        preprocessing: How images become pixels when this detector scores them.
-        calibration: What its logits mean.
-        robustness: How it does on images that were recompressed, resized and so on, as far as
-            that was measured.
     """
 
     blocks: tuple[int, ...] = (3, 4)
     width: int = 64
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
-    preprocessing: Preprocessing = PROTOCOLS["resize256"]
-    calibration: Calibration = UNCALIBRATED
-    robustness: tuple[Condition, ...] = ()
 
     def __post_init__(self):
         self._require(
@@ -118,19 +111,6 @@ class DetectorConfig(Config):
                 isinstance(value, tuple) and len(value) == 3, name, "three numbers, for R, G and B"
             )
         self._require(all(s > 0 for s in self.std), "std", "three numbers above 0")
-
-    @classmethod
-    def from_dict(cls, values):
-        values = dict(values)
-        if isinstance(values.get("preprocessing"), Mapping):
-            values["preprocessing"] = Preprocessing.from_dict(values["preprocessing"])
-        if isinstance(values.get("calibration"), Mapping):
-            values["calibration"] = Calibration.from_dict(values["calibration"])
-        values["robustness"] = tuple(
-            Condition.from_dict(c) if isinstance(c, Mapping) else c
-            for c in values.get("robustness", ())
-        )
-        return super().from_dict(values)
 
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -222,6 +202,15 @@ class TrainingConfig(Config):
             "resize",
             f"None or an integer of at least the crop's {self.crop} pixels",
         )
+
+    @property
+    def scoring(self) -> Preprocessing:
+        """How a detector trained like this makes its pixels: as its training images were made.
+
+        Crops of images as they are: native pixels, the whole image. Resized ones: the official
+        evaluation's resize.
+        """
+        return PROTOCOLS["native" if self.resize is None else "resize256"]
 
     def learning_rate_at(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 0.

@@ -3,15 +3,14 @@
 import numpy as np
 
 from npr_keras.config import PROTOCOLS
-from npr_keras.findings import Calibration
+from npr_keras.profile import ModelProfile
 
 
 class Brightness:
     """A predictor whose logit anybody can compute from the file: mean level, less a threshold."""
 
     preprocessing = PROTOCOLS["resize256"]
-    calibration = Calibration()
-    robustness = ()
+    profile = ModelProfile(PROTOCOLS["resize256"])
 
     def __init__(self, threshold=127, identity="brightness"):
         self.threshold = threshold

@@ -15,6 +15,7 @@ LEVELS = [
     ["npr_keras.report", "npr_keras.download"],
     ["npr_keras.models", "npr_keras.evaluation"],
     ["npr_keras.layers", "npr_keras.data", "npr_keras.serving"],
+    ["npr_keras.profile"],
     ["npr_keras.config", "npr_keras.versions", "npr_keras.atomic", "npr_keras.cache"],
     ["npr_keras.findings"],
     ["npr_keras.settings"],

@@ -71,7 +71,7 @@ def command(
     predictor = open_quietly(model)
     chosen = PROTOCOLS[protocol]
     labels, logits = scored_images(predictor, data, reals, chosen, pipeline, max_unreadable)
-    found = calibrate(labels, logits, fpr, predictor.calibration, chosen.name)
+    found = calibrate(labels, logits, fpr, predictor.profile.calibration_for(chosen), chosen.name)
     if figure:
         draw(found, figure)
     if not dry_run:

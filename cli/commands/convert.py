@@ -6,7 +6,7 @@ import os
 
 import click
 
-from npr_keras.config import PROTOCOLS, DetectorConfig
+from npr_keras.config import PROTOCOLS
 from npr_keras.errors import ConfigError
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 
@@ -43,9 +43,10 @@ def command(source, target, protocol, overwrite, backend):
         )
     import_tensorflow_quietly()
     from npr_keras.models import Detector, load_detector, official, save_detector
+    from npr_keras.profile import ModelProfile
 
     if to_keras:
-        detector = Detector(DetectorConfig(preprocessing=PROTOCOLS[protocol]))
+        detector = Detector(profile=ModelProfile(PROTOCOLS[protocol]))
         official.from_state_dict(detector, official.load_pth(source))
         save_detector(detector, target)
     else:

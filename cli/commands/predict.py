@@ -47,7 +47,8 @@ def command(paths, model, protocol, form, backend):
 
     predictor = open_quietly(model)
     with given_paths(paths) as (files, names):
-        predictions = score_files(predictor, files, PROTOCOLS[protocol])
-        unreadable = show_predictions(predictions, predictor, protocol, form, names)
+        chosen = PROTOCOLS[protocol]
+        predictions = score_files(predictor, files, chosen)
+        unreadable = show_predictions(predictions, predictor, chosen, form, names)
     if unreadable:
         sys.exit(1)

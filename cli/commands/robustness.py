@@ -99,7 +99,7 @@ def command(
     )
     warn_left_out(unreadable.reasons)
     if stored:
-        store(model, robustness=merged(predictor.robustness, found))
+        store(model, robustness=merged(predictor.profile.robustness, found))
     if figure:
         draw(found, figure)
     show_robustness(found, form, model if stored else None)

@@ -11,6 +11,7 @@ import numpy as np
 from npr_keras.ablation.grid import Variant
 from npr_keras.ablation.plan import Plan
 from npr_keras.ablation.run import detector_of
+from npr_keras.config import PROTOCOLS
 from npr_keras.data.records import ImageSet, Source
 from npr_keras.models import Detector
 from npr_keras.training.train import compile_detector
@@ -35,7 +36,8 @@ def seconds_of(variant: Variant, plan: Plan, source: Source, sets: Sequence[Imag
     for _ in range(_STEPS):
         detector.train_on_batch(pixels, labels)
     a_step = (time.perf_counter() - begun) / _STEPS
-    side = detector.preprocessing.fixed_size or 256
+    pixels = PROTOCOLS.get(variant.protocol, config.scoring)
+    side = pixels.fixed_size or 256
     pictures = random.integers(0, 256, (_SCORED, side, side, 3), np.uint8)
     detector(pictures, training=False)
     begun = time.perf_counter()

@@ -60,8 +60,7 @@ class Variant:
 
     def detector_config(self, shared: Mapping) -> DetectorConfig:
         """The detector's settings, in the same way."""
-        protocol = {"preprocessing": PROTOCOLS[self.protocol]} if self.protocol else {}
-        return DetectorConfig.from_dict({**shared, **protocol, **self.detector})
+        return DetectorConfig.from_dict({**shared, **self.detector})
 
     def representation_arguments(self, shared: Mapping) -> dict:
         """Those of `npr_keras.layers.representation.make_representation`; what is shared is one

@@ -156,6 +156,7 @@ def _do(run, variant, plan, source_of, sets, callbacks, pipeline) -> str:
         recipe,
         config,
         layer,
+        PROTOCOLS.get(variant.protocol),
         out=run.folder,
         resume=True,
         pipeline=pipeline,

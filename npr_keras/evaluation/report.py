@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from npr_keras.config import PROTOCOLS
 from npr_keras.evaluation.evaluate import SetResult, intervals_of, mean_over_sets, pooled
 from npr_keras.evaluation.published import METHOD, QUOTED, mean_of_sets, published_figures
 from npr_keras.findings import UNCALIBRATED, Calibration
+from npr_keras.profile import ModelProfile
 from npr_keras.versions import versions
 
 
@@ -27,7 +29,7 @@ class Evaluation:
         identity: SHA-256 of its file, if any.
         threshold: The calibrated logit, if any.
         backend: What it was run by.
-        calibration: What its logits mean.
+        profile: What is known about it; None where that is nothing.
     """
 
     name: str
@@ -36,7 +38,14 @@ class Evaluation:
     identity: str | None = None
     threshold: float | None = None
     backend: str = ""
-    calibration: Calibration = UNCALIBRATED
+    profile: ModelProfile | None = None
+
+    def calibration_of(self, result: SetResult) -> Calibration:
+        """What logits mean on a set's pixels."""
+        protocol = PROTOCOLS.get(result.protocol)
+        if self.profile is None or protocol is None:
+            return UNCALIBRATED
+        return self.profile.calibration_for(protocol)
 
 
 def build_report(evaluations: Sequence[Evaluation], **described) -> dict:

@@ -26,7 +26,7 @@ from npr_keras.export.publish import (
     size_of,
 )
 from npr_keras.export.verify import Verified, logits_of, verify
-from npr_keras.models.files import file_digest, load_detector, model_file, with_settings
+from npr_keras.models.files import file_digest, load_detector, model_file
 from npr_keras.predict import open_predictor
 from npr_keras.predict.facts import Facts
 from npr_keras.predict.keras_file import KerasPredictor
@@ -45,6 +45,7 @@ class Exportation:
         path: Where it is: a file, or a version's folder.
         size: In bytes, everything that belongs to it.
         folded: Whether NPR went into the first convolution.
+        calibrated: Whether it carries a calibration.
         verified: What was seen when it was run.
     """
 
@@ -53,6 +54,7 @@ class Exportation:
     path: str
     size: int
     folded: bool
+    calibrated: bool
     verified: Verified
 
 
@@ -98,7 +100,7 @@ def export_detector(
     folder = Path(out) if out else file.parent
     if "savedmodel" in formats and version is not None:
         require_free(folder, version)
-    detector = with_settings(load_detector(file), preprocessing=protocol)
+    detector = _with_pixels(load_detector(file), protocol, progress)
     folder.mkdir(parents=True, exist_ok=True)
     reference, folded = KerasPredictor(detector), fold(detector, exact=quantize != "float32")
     pictures = []
@@ -120,10 +122,25 @@ def export_detector(
                 target = publish_file(path, folder)
                 _lay_beside(file.parent, folder)
         one = Exportation(
-            name, quantize, str(target), size_of(target), is_foldable(detector), verified
+            name,
+            quantize,
+            str(target),
+            size_of(target),
+            is_foldable(detector),
+            bool(detector.profile.calibration.images),
+            verified,
         )
         made.append(one)
     return made
+
+
+def _with_pixels(detector, protocol: Preprocessing | None, progress):
+    """The detector as it is exported: what was found on other pixels does not hold for these."""
+    pixels = protocol or detector.preprocessing
+    for sentence in detector.profile.mismatches(pixels) if progress else ():
+        progress(f"Warning: {sentence}.")
+    detector.profile = detector.profile.for_pixels(pixels)
+    return detector
 
 
 def _facts(detector, model: str, name: str, quantize: str, file: Path) -> Facts:
@@ -131,9 +148,7 @@ def _facts(detector, model: str, name: str, quantize: str, file: Path) -> Facts:
         name=model,
         format=name,
         quantize=quantize,
-        preprocessing=detector.preprocessing,
-        calibration=detector.config.calibration,
-        robustness=detector.config.robustness,
+        profile=detector.profile,
         source=file_digest(file),
         versions=versions(),
     )

@@ -29,7 +29,7 @@ class ServedDetector(tf.Module):
     """The signatures around a folded detector.
 
     Args:
-        detector: Where protocol and calibration come from.
+        detector: Where pixels and calibration come from.
         folded: See `npr_keras.export.fold.fold`; in the TensorFlow backend.
         facts: What it says of itself.
     """
@@ -44,7 +44,7 @@ class ServedDetector(tf.Module):
         self._kernel, self._bias = kernel[:, 0], bias
         self.protocol = detector.preprocessing
         self._facts = facts.to_json()
-        self.calibration = detector.config.calibration
+        self.calibration = detector.profile.calibration_for(self.protocol)
 
     def score(self, pixels):
         """float32 pixels, (B, H, W, 3), to features, (B, h, w, C), and logits, (B,)."""

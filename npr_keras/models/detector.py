@@ -7,11 +7,12 @@ import math
 import keras
 from keras import initializers, layers
 
-from npr_keras.config import DetectorConfig
+from npr_keras.config import PROTOCOLS, DetectorConfig
 from npr_keras.errors import ConfigError
 from npr_keras.layers import NPR, Normalise
 from npr_keras.layers.precision import at_least_float32
 from npr_keras.models.blocks import bottleneck, stem
+from npr_keras.profile import ModelProfile
 
 
 @keras.saving.register_keras_serializable(package="npr_keras")
@@ -32,6 +33,8 @@ class Detector(keras.Model):
         config: A `DetectorConfig`.
         representation: A layer from (B, H, W, 3), float32 normalised pixels, to (B, H', W', C).
             Default: `NPR()`. Ablations and rival representations go in here.
+        profile: What is known about it, a `ModelProfile`. Default: images are resized to 256, and
+            nothing was measured.
         name: The model's name.
 
     Input shape:
@@ -49,7 +52,7 @@ class Detector(keras.Model):
         Tan et al., CVPR 2024, section 3.3 and the official code's `resnet50` with two stages.
     """
 
-    def __init__(self, config=None, representation=None, name="npr", **kwargs):
+    def __init__(self, config=None, representation=None, profile=None, name="npr", **kwargs):
         # === Layers ===
         if config is None:
             config = DetectorConfig()
@@ -63,6 +66,10 @@ class Detector(keras.Model):
                 "Detector: `representation` must be a Keras layer, such as npr_keras.layers.NPR(). "
                 f"Received: {representation!r}"
             )
+        if profile is None:
+            profile = ModelProfile(PROTOCOLS["resize256"])
+        if not isinstance(profile, ModelProfile):
+            raise ConfigError(f"Detector: `profile` must be a ModelProfile. Received: {profile!r}")
         data_format = _fast_data_format()
 
         # === Functional model ===
@@ -96,28 +103,37 @@ class Detector(keras.Model):
         # === Config ===
         self.config = config
         self.representation = representation
+        self.profile = profile
 
     @property
     def preprocessing(self):
         """How an image file becomes this detector's input: a `Preprocessing`."""
-        return self.config.preprocessing
+        return self.profile.preprocessing
 
     def get_config(self):
         return {
             "name": self.name,
             "trainable": self.trainable,
             "config": self.config.to_dict(),
+            "profile": self.profile.to_dict(),
             "representation": keras.saving.serialize_keras_object(self.representation),
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        config["config"] = DetectorConfig.from_dict(config["config"])
+        network = dict(config["config"])
+        if "profile" not in config:  # version 0.1 kept both in one
+            config["profile"] = {k: network.pop(k) for k in _PROFILE if k in network}
+        config["config"] = DetectorConfig.from_dict(network)
+        config["profile"] = ModelProfile.from_dict(config["profile"])
         config["representation"] = keras.saving.deserialize_keras_object(
             config["representation"], custom_objects=custom_objects
         )
         return cls(**config)
+
+
+_PROFILE = ("preprocessing", "calibration", "robustness")
 
 
 def _fast_data_format():

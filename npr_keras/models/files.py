@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import os
 import zipfile
@@ -75,17 +74,6 @@ def load_detector(path: str | os.PathLike, compile: bool = False) -> Detector:
             "are to be made is not known."
         )
     return model
-
-
-def with_settings(detector: Detector, **fields) -> Detector:
-    """A detector with the same weights and other fields of its config; None leaves one as it is."""
-    fields = {name: value for name, value in fields.items() if value is not None}
-    if not fields:
-        return detector
-    config = dataclasses.replace(detector.config, **fields)
-    changed = Detector.from_config({**detector.get_config(), "config": config.to_dict()})
-    changed.set_weights(detector.get_weights())
-    return changed
 
 
 def _require_ending(path):

@@ -66,7 +66,7 @@ def calibrate(
         labels: 0 or 1, (n,). All 0: only a threshold is found, and probabilities stay as they are.
         logits: The detector's, (n,).
         rate: The false-positive rate that the threshold is for; None puts it at probability 0.5.
-        stored: What is known already.
+        stored: What is known already of such pixels.
         protocol: The name of how the images became pixels.
 
     Raises:
@@ -74,8 +74,6 @@ def calibrate(
     """
     labels, logits = np.asarray(labels), np.asarray(logits)
     calibration = stored or UNCALIBRATED
-    if calibration.protocol != protocol:  # of other pixels: that says nothing of these
-        calibration = UNCALIBRATED
     before = after = found = None
     if labels.any() or rate is None:
         temperature, shift = fit_probability(labels, logits)
@@ -102,9 +100,11 @@ def store(model: str | os.PathLike, **fields) -> None:
 
     Args:
         model: The file, or the folder that holds it.
-        fields: Fields of `DetectorConfig`, such as `calibration` and `robustness`.
+        fields: Fields of `ModelProfile`, such as `calibration` and `robustness`.
     """
     from npr_keras.models import load_detector, save_detector
-    from npr_keras.models.files import model_file, with_settings
+    from npr_keras.models.files import model_file
 
-    save_detector(with_settings(load_detector(model), **fields), model_file(model))
+    detector = load_detector(model)
+    detector.profile = dataclasses.replace(detector.profile, **fields)
+    save_detector(detector, model_file(model))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from npr_keras.config import Preprocessing
 from npr_keras.errors import CheckpointError, ConfigError
-from npr_keras.findings import Calibration, Condition
+from npr_keras.profile import ModelProfile
 from npr_keras.settings import Config
 
 LABELS = ("real", "generated")
@@ -24,9 +24,7 @@ class Facts(Config):
         name: The model's.
         format: What it was exported to.
         quantize: "float32" or what its arithmetic was reduced to.
-        preprocessing: How image files become its pixels.
-        calibration: What its logits mean.
-        robustness: How its detector did, as far as that was measured.
+        profile: What is known about it.
         source: SHA-256 of the `.keras` file that it was made from.
         versions: Of the packages that made it.
         labels: What a logit at or below the threshold stands for, and one above it.
@@ -35,9 +33,7 @@ class Facts(Config):
     name: str
     format: str
     quantize: str
-    preprocessing: Preprocessing
-    calibration: Calibration
-    robustness: tuple[Condition, ...]
+    profile: ModelProfile
     source: str
     versions: dict
     labels: tuple[str, str] = LABELS
@@ -45,9 +41,10 @@ class Facts(Config):
     @classmethod
     def from_dict(cls, values):
         values = dict(values)
-        values["preprocessing"] = Preprocessing.from_dict(values["preprocessing"])
-        values["calibration"] = Calibration.from_dict(values["calibration"])
-        values["robustness"] = tuple(map(Condition.from_dict, values["robustness"]))
+        if "profile" not in values:  # version 0.1 kept it flat
+            names = ("preprocessing", "calibration", "robustness")
+            values["profile"] = {name: values.pop(name) for name in names}
+        values["profile"] = ModelProfile.from_dict(values["profile"])
         values["labels"] = tuple(values.get("labels", LABELS))
         return super().from_dict(values)
 
@@ -106,14 +103,9 @@ class Exported:
     @property
     def preprocessing(self) -> Preprocessing:
         """How image files become this predictor's input."""
-        return self.facts.preprocessing
+        return self.facts.profile.preprocessing
 
     @property
-    def calibration(self) -> Calibration:
-        """What its logits mean."""
-        return self.facts.calibration
-
-    @property
-    def robustness(self) -> tuple[Condition, ...]:
-        """How it does on images with a history."""
-        return self.facts.robustness
+    def profile(self) -> ModelProfile:
+        """What is known about it."""
+        return self.facts.profile

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 
 from npr_keras.config import Preprocessing
-from npr_keras.findings import Calibration, Condition
 from npr_keras.models import Detector, load_detector
 from npr_keras.models.files import file_digest
+from npr_keras.profile import ModelProfile
 
 _SHAPES = 64
 
@@ -44,14 +44,9 @@ class KerasPredictor:
         return self.detector.preprocessing
 
     @property
-    def calibration(self) -> Calibration:
-        """What its logits mean."""
-        return self.detector.config.calibration
-
-    @property
-    def robustness(self) -> tuple[Condition, ...]:
-        """How it does on images with a history, as far as that was measured."""
-        return self.detector.config.robustness
+    def profile(self) -> ModelProfile:
+        """What is known about it."""
+        return self.detector.profile
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Scores images of one size: uint8 (B, H, W, 3) to float32 logits, (B,)."""

@@ -11,7 +11,7 @@ _ENDINGS = (".keras", ".onnx", ".xml", ".tflite")
 
 
 def open_predictor(model: str | os.PathLike):
-    """A predictor: `predict(images)`, `preprocessing`, `calibration`, `robustness`, `identity`.
+    """A predictor: `predict(images)`, `preprocessing`, `profile`, `identity`.
 
     Args:
         model: A `.keras` file or the folder of a run; what `npr-keras export` wrote: `.onnx`,

@@ -59,7 +59,7 @@ def score_files(
     """Scores images.
 
     Args:
-        predictor: What scores them: `predict(images)`, `calibration` and `robustness`.
+        predictor: What scores them: `predict(images)` and `profile`.
         paths: Image files, and folders, which are searched with everything below them. Taken one
             by one: it may be endless.
         protocol: How files become pixels.
@@ -185,8 +185,8 @@ def _predicted(predictor, one: _Loaded, logit: float, protocol: Preprocessing) -
             f"The model gives NaN instead of a logit, first for {one.path}. Its weights are broken; "
             "a training that diverged leaves such weights."
         )
-    calibration = predictor.calibration
-    verdict = judge(logit, one.history, calibration, predictor.robustness, protocol.name)
+    calibration = predictor.profile.calibration_for(protocol)
+    verdict = judge(logit, one.history, predictor.profile, protocol)
     height, width = one.pixels.shape[:2]
     return Prediction(
         one.path,

@@ -32,9 +32,8 @@ class ServedPredictor:
             raise CheckpointError(f"Cannot ask the server what it serves: {error}") from error
         self.facts = read_facts(text, url)
         self._is_rest = not self._client.address.is_grpc
-        self.preprocessing = self.facts.preprocessing
-        self.calibration = self.facts.calibration
-        self.robustness = self.facts.robustness
+        self.profile = self.facts.profile
+        self.preprocessing = self.profile.preprocessing
         # Scores that were kept are of what was served then: of the same facts.
         self.identity = hashlib.sha256(text.encode()).hexdigest()
 

@@ -11,8 +11,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from npr_keras.config import Preprocessing
 from npr_keras.data.history import History
-from npr_keras.findings import UNCALIBRATED, Calibration, Condition
+from npr_keras.findings import Calibration, Condition
+from npr_keras.profile import ModelProfile
 
 REAL, GENERATED, INCONCLUSIVE = "real", "generated", "inconclusive"
 ENOUGH = 0.75  # of the pictures of the other kind have to be recognised
@@ -34,24 +36,20 @@ class Verdict:
 def judge(
     logit: float,
     history: History,
-    calibration: Calibration | None = None,
-    robustness: Sequence[Condition] = (),
-    protocol: str = "",
+    profile: ModelProfile,
+    protocol: Preprocessing,
 ) -> Verdict:
     """The verdict on one picture.
 
     Args:
         logit: Its score.
         history: What its file tells, see `npr_keras.data.history.read_history`.
-        calibration: The detector's.
-        robustness: How the detector does on pictures with a history, as far as that was measured.
-        protocol: The name of how the file became pixels; only what was measured so counts.
+        profile: What is known about the model.
+        protocol: How the file became pixels; only what was measured so counts.
     """
-    calibration = calibration or UNCALIBRATED
+    calibration = profile.calibration_for(protocol)
     leaning = GENERATED if logit > calibration.threshold else REAL
-    reasons = []
-    if calibration.images and calibration.protocol != protocol:
-        reasons.append(f"calibrated for {calibration.protocol} pixels, and these are {protocol}")
+    reasons = profile.mismatches(protocol)[:1] if profile.calibration.images else []
     if leaning == REAL and logit > calibration.shift:
         reasons.append(
             f"more likely generated than real, and below the threshold{_rate(calibration)}"
@@ -60,13 +58,11 @@ def judge(
         reasons.append(f"above the threshold{_rate(calibration)}, and yet more likely real")
     usable = [
         c
-        for c in robustness
-        if c.protocol == protocol
-        and c.threshold == calibration.threshold
-        and not (math.isnan(c.real_accuracy) or math.isnan(c.fake_accuracy))
+        for c in profile.robustness_for(protocol)
+        if not (math.isnan(c.real_accuracy) or math.isnan(c.fake_accuracy))
     ]
     missing = "was not measured"
-    if robustness and not usable:
+    if profile.robustness and not usable:
         missing = "was measured with other pixels or at another threshold (robustness --store)"
     for what, conditions in _conditions(history, usable):
         if not conditions:

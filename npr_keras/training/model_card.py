@@ -32,7 +32,7 @@ def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) 
         f"| source | `{settings['source_path']}`, fingerprint `{source['fingerprint'][:16]}` |",
         f"| representation | {representation} |",
         f"| trunk | {' + '.join(map(str, detector['blocks']))} bottlenecks, width {detector['width']} |",
-        f"| pixels when scoring | {detector['preprocessing']['name']} |",
+        f"| pixels when scoring | {decided['preprocessing']['name']} |",
         f"| pixels in training | resize {training['resize']}, random crop {training['crop']}, "
         f"flip {training['flip']}{_spoilt(training)} |",
         f"| recipe | Adam {training['learning_rate']:g}, batch {training['batch_size']}, "

@@ -161,7 +161,12 @@ def _completed(settings: dict) -> dict:
     if layer["class_name"] == "NPR":
         layer = {**layer, "config": NPR.from_config(layer["config"]).get_config()}
     training = TrainingConfig.from_dict(settings["training"]).to_dict()
-    return json.loads(json.dumps({**settings, "training": training, "representation": layer}))
+    detector = dict(settings["detector"])
+    pixels = detector.pop("preprocessing", settings.get("preprocessing"))  # 0.1 kept it there
+    for measured in ("calibration", "robustness"):
+        detector.pop(measured, None)
+    completed = {"training": training, "representation": layer, "detector": detector}
+    return json.loads(json.dumps({**settings, **completed, "preprocessing": pixels}))
 
 
 def _changes(old, new, prefix=""):

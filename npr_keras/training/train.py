@@ -19,6 +19,7 @@ from npr_keras.errors import NPRKerasError, RunError
 from npr_keras.evaluation.evaluate import metrics_of, score
 from npr_keras.models import Detector
 from npr_keras.predict import KerasPredictor
+from npr_keras.profile import ModelProfile
 from npr_keras.training.model_card import model_card
 from npr_keras.training.run_folder import RunFolder
 from npr_keras.versions import versions
@@ -51,6 +52,7 @@ def train(
     config: TrainingConfig | None = None,
     detector_config: DetectorConfig | None = None,
     representation: keras.layers.Layer | None = None,
+    preprocessing: Preprocessing | None = None,
     out: str | os.PathLike = "saved_models/npr",
     resume: bool = False,
     pipeline: str = "auto",
@@ -65,6 +67,8 @@ def train(
         source: What to train on, see `find_source`.
         config: The recipe. Default: the official one.
         detector_config, representation: As for `Detector`.
+        preprocessing: How the detector makes its pixels when it scores; by default
+            `config.scoring`.
         out: The run's folder, see `RunFolder`.
         resume: Whether to go on with a run that is there.
         pipeline: See `npr_keras.data.pipeline.PIPELINES`.
@@ -80,7 +84,8 @@ def train(
     keras.config.set_dtype_policy(config.precision)
     try:
         keras.utils.set_random_seed(config.seed)
-        detector = Detector(detector_config, representation)
+        profile = ModelProfile(preprocessing or config.scoring)
+        detector = Detector(detector_config, representation, profile)
         settings = _settings(source, config, detector)
         done = run.begin(settings, resume)
         if done:
@@ -211,6 +216,7 @@ def _settings(source: Source, config: TrainingConfig, detector: Detector) -> dic
         },
         "training": config.to_dict(),
         "detector": parts["config"],
+        "preprocessing": detector.preprocessing.to_dict(),
         "representation": {"class_name": layer["class_name"], "config": layer["config"]},
         "backend": keras.backend.backend(),
     }

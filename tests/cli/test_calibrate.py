@@ -27,7 +27,7 @@ def test_calibrate_then_predict_and_eval(invoke, own_model, make_set, make_image
                       tmp_path / "r.svg", "--protocol", "resize256", "--pipeline", "pydataset", "--json")  # fmt: skip
     found = json.loads(done.stdout)
     detector = load_detector(own_model)
-    assert detector.config.calibration.to_dict() == found["calibration"]
+    assert detector.profile.calibration.to_dict() == found["calibration"]
     for ours, theirs in zip(before, detector.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert "<svg" in (tmp_path / "r.svg").read_text()
@@ -46,7 +46,7 @@ def test_calibrate_then_predict_and_eval(invoke, own_model, make_set, make_image
     assert own["threshold"] == calibration["threshold"]
     assert own["mean"]["calibrated_accuracy"] is not None
     other = invoke("predict", data / "0_real", "--model", own_model)
-    assert "calibrated for resize256 pixels, and these are native" in other.stdout
+    assert "found on resize256 pixels, and these" in other.stdout
     assert max(len(line) for line in other.stdout.splitlines() if ".png" not in line) <= 80
     native = invoke("eval", "--model", own_model, "--data", data, "--json", "--pipeline", "pydataset",
                     "--protocol", "native")  # fmt: skip
@@ -67,7 +67,7 @@ def test_calibrate_then_predict_and_eval(invoke, own_model, make_set, make_image
     done = invoke(*command, "--fpr", "5%")
     assert done.returncode == 0, done.stderr
     assert "that takes 59 real images" in done.stdout
-    stored = load_detector(own_model).config.calibration
+    stored = load_detector(own_model).profile.calibration
     assert stored.false_positive_rate == 0.05
     assert stored.temperature == calibration["temperature"]  # reals alone say nothing of that
     done = invoke(
@@ -76,10 +76,10 @@ def test_calibrate_then_predict_and_eval(invoke, own_model, make_set, make_image
     above = [json.loads(line)["verdict"] == "generated" for line in done.stdout.splitlines()]
     assert sum(above) <= 0.05 * 70
     assert "it takes 299. With 70 images" in error_of(invoke(*command, "--fpr", "1%"))
-    assert load_detector(own_model).config.calibration == stored  # a failure changes nothing
+    assert load_detector(own_model).profile.calibration == stored  # a failure changes nothing
     done = invoke(*command, "--fpr", "50%", "--dry-run")
     assert done.returncode == 0
-    assert load_detector(own_model).config.calibration == stored
+    assert load_detector(own_model).profile.calibration == stored
 
 
 def test_calibrate_takes_only_real_ones_for_real(
@@ -119,11 +119,11 @@ def test_robustness_is_stored_and_used(invoke, own_model, make_set, tmp_path):
     done = invoke(*command, "--store", "--json", "--figure", tmp_path / "r.png")
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
-    stored = [c.to_dict() for c in load_detector(own_model).config.robustness]
+    stored = [c.to_dict() for c in load_detector(own_model).profile.robustness]
     assert stored == rows
     assert [(r["kind"], r["amount"]) for r in rows] == [("jpeg", 90), ("jpeg", 50)]
     assert invoke(*command[:-1], "jpeg=70", "--store").returncode == 0
-    kept = [c.amount for c in load_detector(own_model).config.robustness]
+    kept = [c.amount for c in load_detector(own_model).profile.robustness]
     assert kept == [90, 50, 70]  # beside what was there
     Image.open(tmp_path / "r.png").verify()
     Image.open(data / "1_fake" / "000.png").save(tmp_path / "a.jpg", quality=70)

@@ -13,14 +13,15 @@ from PIL import Image
 from npr_keras.config import PROTOCOLS, DetectorConfig
 from npr_keras.findings import Calibration
 from npr_keras.models import Detector, save_detector
+from npr_keras.profile import ModelProfile
 
 TRAIN = """
 import sys
-from npr_keras.config import PROTOCOLS, DetectorConfig, TrainingConfig
+from npr_keras.config import DetectorConfig, TrainingConfig
 from npr_keras.data.folder import find_source
 from npr_keras.training import train
 recipe = TrainingConfig(epochs=6, batch_size=8, resize=None, crop=64, learning_rate=2e-3)
-detector = DetectorConfig(blocks=(1, 1), width=16, preprocessing=PROTOCOLS["native"])
+detector = DetectorConfig(blocks=(1, 1), width=16)
 train(find_source(sys.argv[1]), recipe, detector, out=sys.argv[2], pipeline="pydataset")
 """
 CALIBRATION = Calibration(2.0, 0.25, 0.5, 100, protocol="native")
@@ -40,11 +41,10 @@ def run_folder(tmp_path_factory):
 
 def make_run(folder, protocol):
     folder.mkdir()
-    config = DetectorConfig(
-        blocks=(1, 1), width=8, preprocessing=PROTOCOLS[protocol], calibration=CALIBRATION
-    )
+    config = DetectorConfig(blocks=(1, 1), width=8)
+    profile = ModelProfile(PROTOCOLS[protocol], CALIBRATION)
     keras.utils.set_random_seed(1)
-    save_detector(Detector(config), folder / "model.keras")
+    save_detector(Detector(config, profile=profile), folder / "model.keras")
     (folder / "README.md").write_text("# A card\n")
     return folder
 

@@ -10,7 +10,9 @@ import pytest
 from npr_keras.config import PROTOCOLS, DetectorConfig
 from npr_keras.data.decode import load
 from npr_keras.errors import CheckpointError, ConfigError, ExportError
+from npr_keras.findings import UNCALIBRATED
 from npr_keras.predict import KerasPredictor, open_predictor
+from npr_keras.profile import ModelProfile
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exporting runs on TensorFlow"
@@ -27,11 +29,14 @@ def test_the_detectors_scores_in_its_own_runtime(exported, images, name):
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, detector.predict(pixels), atol=1e-4)
     assert predictor.preprocessing == detector.preprocessing
-    assert predictor.calibration == detector.calibration
-    assert predictor.calibration.threshold == 0.5
+    native = detector.preprocessing == PROTOCOLS["native"]  # what the calibration was found on
+    assert detector.profile.calibration.threshold == 0.5
+    assert predictor.profile.calibration == (
+        detector.profile.calibration if native else UNCALIBRATED
+    )
     assert len(predictor.identity) == 64
     assert made[name].verified.difference < 1e-4
-    assert made[name].folded
+    assert made[name].folded and made[name].calibrated == native
     assert made[name].size > 10_000
     assert not list(folder.glob(".exporting"))
 
@@ -58,8 +63,9 @@ def test_other_representations(tmp_path, images, layer):
     from npr_keras.layers.representation import make_representation
     from npr_keras.models import Detector, save_detector
 
-    config = DetectorConfig(blocks=(1, 1), width=8, preprocessing=PROTOCOLS["native"])
-    save_detector(Detector(config, make_representation(layer)), tmp_path / "model.keras")
+    profile = ModelProfile(PROTOCOLS["native"])
+    detector = Detector(DetectorConfig(blocks=(1, 1), width=8), make_representation(layer), profile)
+    save_detector(detector, tmp_path / "model.keras")
     expected = open_predictor(tmp_path)
     for made in export_detector(tmp_path, ["savedmodel", "tflite", "onnx", "openvino"]):
         predictor = open_predictor(made.path)
@@ -77,7 +83,8 @@ def test_what_travels_along(exported):
     assert (beside / "tf_serving_warmup_requests").stat().st_size > 1000
     facts = json.loads((beside / "npr_keras.json").read_text())
     assert facts["name"] == "npr"
-    assert facts["calibration"]["threshold"] == 0.5
+    native = facts["profile"]["preprocessing"]["name"] == "native"
+    assert facts["profile"]["calibration"]["threshold"] == (0.5 if native else 0.0)
 
 
 def test_versions(exported):

@@ -6,8 +6,10 @@ import pytest
 
 from npr_keras.config import PROTOCOLS, DetectorConfig
 from npr_keras.errors import ConfigError
+from npr_keras.findings import Calibration, Condition
 from npr_keras.layers import NPR
 from npr_keras.models import Detector
+from npr_keras.profile import ModelProfile
 
 pytestmark = pytest.mark.every_backend
 
@@ -66,13 +68,20 @@ def test_initial_weights_follow_the_official_distributions():
 
 
 def test_file_round_trip(tmp_path, random):
-    config = DetectorConfig(blocks=(2,), width=8, preprocessing=PROTOCOLS["tile"])
-    detector = Detector(config, NPR(3, "avg", scale=1.0, data_format="channels_last"))
+    config = DetectorConfig(blocks=(2,), width=8)
+    profile = ModelProfile(
+        PROTOCOLS["tile"],
+        Calibration(2.0, 0.1, 0.5, 50, 0.05, 0.95, "tile"),
+        (Condition("jpeg", 90.0, 0.9, 0.8, 0.85, 50, "tile", 0.5),),
+    )
+    layer = NPR(3, "avg", scale=1.0, data_format="channels_last")
+    detector = Detector(config, layer, profile)
     detector.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     x = random.integers(0, 256, (2, 30, 30, 3), np.uint8)
     np.testing.assert_array_equal(detector.predict_on_batch(x), loaded.predict_on_batch(x))
     assert loaded.config == config
+    assert loaded.profile == profile
     assert loaded.preprocessing.name == "tile"
     assert loaded.representation.get_config() == detector.representation.get_config()
 
@@ -105,6 +114,7 @@ def test_mixed_precision_keeps_the_differences(random):
     [
         ({"config": {"width": 64}}, "must be a DetectorConfig"),
         ({"representation": "npr"}, "Received: 'npr'"),
+        ({"profile": {}}, "must be a ModelProfile"),
     ],
 )
 def test_bad_arguments(arguments, message):

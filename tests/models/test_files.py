@@ -1,11 +1,15 @@
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 from conftest import BACKENDS
 
-from npr_keras.config import DetectorConfig
+from npr_keras.config import PROTOCOLS, DetectorConfig
 from npr_keras.errors import CheckpointError
+from npr_keras.findings import Calibration, Condition
 from npr_keras.models import Detector, load_detector, save_detector
+from npr_keras.profile import ModelProfile
 
 SMALL = DetectorConfig(blocks=(1, 1), width=8)
 
@@ -81,3 +85,21 @@ def test_a_file_of_any_backend_loads_on_every_backend(tmp_path, run_python):
         run_python(SAVE, backend, args=[name])
     for backend in BACKENDS:
         assert run_python(LOAD, backend, args=names).stdout.count("same") == 3
+
+
+@pytest.mark.every_backend
+def test_a_file_of_version_0_1():
+    """Written by that version, which kept what is known inside the network's settings."""
+    detector = load_detector(Path(__file__).parent / "data" / "version_0_1.keras")
+    pixels = np.random.default_rng(3).integers(0, 256, (2, 32, 48, 3), np.uint8)
+    written = [-0.17496319115161896, -0.17944647371768951]  # its logits then, on tensorflow
+    np.testing.assert_allclose(detector.predict_on_batch(pixels)[:, 0], written, atol=1e-6)
+    assert detector.config == DetectorConfig(blocks=(1, 1), width=4)
+    assert detector.profile == ModelProfile(
+        PROTOCOLS["native"],
+        Calibration(2.0, 0.25, 0.5, 100, 0.05, 0.95, "native"),
+        (
+            Condition("none", 0.0, 0.9, 0.8, 0.91, 100, "native", 0.5),
+            Condition("jpeg", 90.0, 0.8, 0.7, 0.81, 100, "native", 0.5),
+        ),
+    )

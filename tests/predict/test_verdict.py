@@ -1,8 +1,10 @@
 import pytest
 
+from npr_keras.config import PROTOCOLS
 from npr_keras.data.history import History
-from npr_keras.findings import Calibration, Condition
+from npr_keras.findings import UNCALIBRATED, Calibration, Condition
 from npr_keras.predict.verdict import judge, quality_band
+from npr_keras.profile import ModelProfile
 
 
 def history(quality=None, resampling=0.0, lossy=None, format="PNG"):
@@ -26,7 +28,8 @@ MEASURED = (
 
 
 def verdict(logit, past, calibration=None, measured=MEASURED, protocol="native"):
-    found = judge(logit, past, calibration, measured, protocol)
+    profile = ModelProfile(PROTOCOLS["native"], calibration or UNCALIBRATED, measured)
+    found = judge(logit, past, profile, PROTOCOLS[protocol])
     return found.verdict, " | ".join(found.reasons)
 
 
@@ -97,7 +100,7 @@ def test_a_calibration_holds_for_its_pixels_alone():
     other = Calibration(2.0, 1.0, 1.0, 500, protocol="resize256")
     found, reasons = verdict(5, history(), other, ())
     assert found == "inconclusive"
-    assert "calibrated for resize256 pixels, and these are native" in reasons
+    assert "found on resize256 pixels, and these are native" in reasons
     assert verdict(5, history(), other, (), "resize256")[0] == "generated"
 
 

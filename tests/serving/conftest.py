@@ -71,17 +71,16 @@ def exported(tmp_path_factory):
     from npr_keras.export.export import export_detector
     from npr_keras.findings import Calibration
     from npr_keras.models import Detector, save_detector
+    from npr_keras.profile import ModelProfile
 
     folder = tmp_path_factory.mktemp("served") / "npr"
     run = tmp_path_factory.mktemp("run")
     keras.utils.set_random_seed(2)
-    config = DetectorConfig(
-        blocks=(1, 1),
-        width=8,
-        preprocessing=PROTOCOLS["resize256"],
-        calibration=Calibration(2.0, 0.25, 0.5, 100, protocol="resize256"),
+    profile = ModelProfile(
+        PROTOCOLS["resize256"], Calibration(2.0, 0.25, 0.5, 100, protocol="resize256")
     )
-    save_detector(Detector(config), run / "model.keras")
+    detector = Detector(DetectorConfig(blocks=(1, 1), width=8), profile=profile)
+    save_detector(detector, run / "model.keras")
     export_detector(run, out=folder)
     return folder, run
 

@@ -53,7 +53,7 @@ def test_scores(running, exported, pictures, protocol):
         assert client.status() == {1: "AVAILABLE"}
     np.testing.assert_allclose([a.logit for a in answers[:-1]], expected, atol=1e-5)
     np.testing.assert_allclose(artefact.predict(np.stack(pixels)), expected, atol=1e-5)
-    calibration = keras_file.calibration
+    calibration = keras_file.profile.calibration
     for answer in answers[:-1]:
         assert answer.valid
         assert answer.probability == pytest.approx(calibration.probability(answer.logit), abs=1e-5)
@@ -70,7 +70,7 @@ def test_a_server_is_a_predictor(running, exported, protocol, random):
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, detector.predict(pixels), atol=1e-5)
     assert predictor.preprocessing == detector.preprocessing
-    assert predictor.calibration == detector.calibration
+    assert predictor.profile.calibration == detector.profile.calibration
     assert len(predictor.identity) == 64
 
 
