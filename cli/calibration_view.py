@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from npr_keras.errors import ConfigError, LayoutError, MissingPackageError
-from npr_keras_cli.console import progress_bar, say, stdout, warn_left_out
+from npr_keras_cli.console import progress_bar, say, stdout, warn_left_out, warn_skipped
 
 _DRAWN = (".svg", ".png")
 
 
-def scored_images(predictor, data, reals, protocol, pipeline: str, max_unreadable: float):
+def scored_images(predictor, data, names, reals, protocol, pipeline: str, max_unreadable: float):
     """Labels and logits of the images to calibrate on."""
     import numpy as np
 
@@ -18,7 +18,7 @@ def scored_images(predictor, data, reals, protocol, pipeline: str, max_unreadabl
     from npr_keras.evaluation.evaluate import evaluate
     from npr_keras_cli.suites_view import judged_sets
 
-    sets = judged_sets(data, pool=True) if data else [ImageSet(reals, _real_images(reals))]
+    sets = judged_sets(data, True, names) if data else [ImageSet(reals, _real_images(reals))]
     with progress_bar() as bar:
         task = bar.add_task("scoring", total=len(sets[0].records), note="")
         (result,) = evaluate(
@@ -37,12 +37,15 @@ def scored_images(predictor, data, reals, protocol, pipeline: str, max_unreadabl
 
 def _real_images(folder: str):
     """All images in a folder; where it has folders for the labels, those of real ones."""
-    from npr_keras.data.folder import find_every_set, list_images
+    from npr_keras.data.folder import find_every_set
     from npr_keras.data.records import FAKE, REAL, Record
+    from npr_keras.data.walk import Skipped, list_images
 
     if not os.path.isdir(folder):
         raise LayoutError(f"{folder}: no such folder. Expected one with photographs in it.")
-    paths = list_images(folder)
+    skipped = Skipped()
+    paths = list_images(folder, skipped)
+    warn_skipped(skipped)
     try:
         labelled = [record for s in find_every_set(folder) for record in s.records]
     except LayoutError:
@@ -104,4 +107,26 @@ def show_calibration(found, stored_in: str | None) -> None:
     for line in lines:
         stdout().print(line, markup=False, soft_wrap=True)
     if stored_in:
-        say(f"Stored in {stored_in}: predict and eval use it.")
+        say(f"Stored in {stored_in}: predict, eval, explain and export use it.")
+
+
+def say_what_changed(before, calibration, protocol) -> None:
+    """Says what else a stored calibration changes: the model's pixels, measurements that no longer hold.
+
+    Args:
+        before: The model's `ModelProfile` until now.
+        calibration: What was stored.
+        protocol: The pixels that it was found on.
+    """
+    import dataclasses
+
+    if before.preprocessing != protocol:
+        say(
+            f"The model makes {protocol.name} pixels from now on (until now {before.preprocessing.name})."
+        )
+    after = dataclasses.replace(before, preprocessing=protocol, calibration=calibration)
+    if before.robustness and not after.robustness_for(protocol):
+        say(
+            "The stored robustness was measured at another threshold or on other pixels and is no "
+            "longer used. Run again: npr-keras robustness --store"
+        )

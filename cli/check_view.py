@@ -33,8 +33,8 @@ def show_check(check, root: str) -> None:
     if not faults:
         count = sum(len(one.facts) for one in check.sets)
         stdout().print(
-            f"Nothing wrong found in {count:,} images: all can be read, none is there twice,\n"
-            "and neither format, size nor quality tells the label."
+            f"No problems in {count:,} images: all readable, no duplicates, and neither\n"
+            "format, size, quality nor traces of JPEG tell the label."
         )
     small = [one.name for one in check.sets if _is_small(one)]
     if small:
@@ -82,6 +82,8 @@ def check_json(check, root: str) -> str:
         "duplicates_across_labels": check.across_labels,
         "duplicates_across_sets": check.across_sets,
         "duplicates_within_sets": check.within_sets,
+        "passed_over": {**check.skipped.endings},
+        "not_followed": list(check.skipped.named.values()),
     }
     return json.dumps(report, indent=2) + "\n"
 
@@ -136,6 +138,11 @@ def _faults(check, root: str) -> list[tuple[str, list[str]]]:
         faults.append(
             (_count(len(unreadable), "image cannot be read", "images cannot be read"), unreadable)
         )
+    if check.skipped.endings:
+        head = f"Passed over in the label folders, not images: {check.skipped.summary()}"
+        faults.append((head, []))
+    if check.skipped.named:
+        faults.append(("Not followed", list(check.skipped.named.values())))
     if check.single:
         faults.append(("Sets with one label only", check.single))
     kinds = (

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import functools
+import shutil
+import textwrap
+import threading
+
+LOG_EVERY = 60.0  # seconds between lines where there is no terminal
 
 
 @functools.cache
@@ -21,14 +26,56 @@ def stderr():
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def wrapped(text: str, before: int = 0) -> str:
+    """Text in lines that fit the terminal, 80 columns where there is none; words stay whole.
+
+    Args:
+        text: Its own line ends and indentation are kept.
+        before: Columns of the first line that are taken.
+    """
+    width = shutil.get_terminal_size((80, 24)).columns
+    lines = []
+    for line in text.split("\n"):
+        indent = line[: len(line) - len(line.lstrip())]
+        found = textwrap.wrap(
+            line.strip(),
+            max(width, 40),
+            initial_indent="x" * before + indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        lines += [found[0][before:], *found[1:]] if found else [""]
+        before = 0
+    return "\n".join(lines)
+
+
 def say(text: str) -> None:
     """A line for people, on stderr; markup is not interpreted."""
-    stderr().print(text, markup=False)
+    stderr().print(wrapped(text), markup=False)
 
 
 def warn(text: str) -> None:
     """A warning, on stderr."""
-    stderr().print(f"[yellow]Warning:[/yellow] {_escape(text)}")
+    stderr().print(f"[yellow]Warning:[/yellow] {_escape(wrapped(text, len('Warning: ')))}")
+
+
+def warn_of_pixels(profile, protocol) -> None:
+    """Says where what is stored with a model was found on other pixels than these."""
+    for sentence in profile.mismatches(protocol):
+        warn(f"{sentence}.")
+
+
+def warn_skipped(skipped) -> None:
+    """Says what a walk passed over: `npr_keras.data.walk.Skipped`."""
+    if skipped.endings:
+        warn(f"passed over, not images: {skipped.summary()}")
+        if {".heic", ".heif"} & set(skipped.endings):
+            warn("HEIC is not read. Convert it to PNG without resizing; note that HEIC is lossy.")
+    named = list(skipped.named.values())
+    if named:
+        more = [f"  and {len(named) - 10} more"] if len(named) > 10 else []
+        warn("\n".join(["not followed:", *(f"  {line}" for line in named[:10]), *more]))
 
 
 def warn_left_out(reasons: dict[str, str], why: str = "unreadable and ") -> None:
@@ -42,7 +89,7 @@ def warn_left_out(reasons: dict[str, str], why: str = "unreadable and ") -> None
 
 
 def progress_bar():
-    """A rich progress bar on stderr, shown only on a terminal, gone when done; fits 80 columns."""
+    """Progress on stderr: a bar on a terminal, gone when done; elsewhere a line a minute."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -51,17 +98,46 @@ def progress_bar():
         TimeRemainingColumn,
     )
 
-    return Progress(
+    columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=10),
         MofNCompleteColumn(),
         TextColumn("{task.fields[note]}", markup=False),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=stderr(),
-        transient=True,
-        disable=not stderr().is_terminal,
     )
+    if stderr().is_terminal:
+        return Progress(*columns, console=stderr(), transient=True)
+
+    class Lines(Progress):
+        """Says how far it is, into a log file, say."""
+
+        def start(self):
+            self._ended = threading.Event()
+            threading.Thread(target=self._report, daemon=True).start()
+
+        def stop(self):
+            self._ended.set()
+
+        def _report(self):
+            while not self._ended.wait(LOG_EVERY):
+                for task in self.tasks:
+                    say(_progress_line(task))
+
+    return Lines(*columns, console=stderr(), disable=True)
+
+
+def _progress_line(task) -> str:
+    """`scoring: 1,200 of 4,600, 12.3 a second, about 4:36 left`."""
+    done = f"{task.completed:,.0f}"
+    parts = [f"{done} of {task.total:,.0f}" if task.total else done]
+    if task.speed:
+        parts.append(f"{task.speed:.1f} a second")
+    if task.time_remaining:
+        minutes, seconds = divmod(round(task.time_remaining), 60)
+        parts.append(f"about {minutes}:{seconds:02} left")
+    note = f" ({task.fields['note'].strip()})" if task.fields.get("note") else ""
+    return f"{task.description.strip() or 'working'}: {', '.join(parts)}{note}"
 
 
 def _escape(text):

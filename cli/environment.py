@@ -70,7 +70,7 @@ def describe_model(path: str) -> dict:
         "representation": representation_text(type(layer).__name__, layer.get_config()),
         "trunk": f"{' + '.join(map(str, config.blocks))} bottlenecks, width {config.width}",
         "parameters": f"{sum(math.prod(w.shape) for w in detector.trainable_weights):,} trainable",
-        "pixels": detector.preprocessing.to_dict(),
+        **_describe_profile(detector.profile),
     }
     trained = None
     with contextlib.suppress(RunError):  # another program's config.json
@@ -92,12 +92,27 @@ def _describe_exported(predictor) -> dict:
         "file": predictor.path,
         "name": facts.name,
         "format": f"{facts.format}, {facts.quantize}",
-        "pixels": facts.profile.preprocessing.to_dict(),
-        "calibration": facts.profile.calibration.to_dict(),
-        "robustness": f"{len(facts.profile.robustness)} conditions measured",
+        **_describe_profile(facts.profile),
         "made from": f"a .keras file with SHA-256 {facts.source}",
         "versions": facts.versions,
     }
+
+
+def _describe_profile(profile) -> dict:
+    """What is known about a model, in words where it is nothing."""
+    steps = {k: v for k, v in profile.preprocessing.to_dict().items() if v not in (None, False)}
+    calibration = "not calibrated"
+    if profile.calibration.images:
+        calibration = {
+            k: v for k, v in profile.calibration.to_dict().items() if v not in (None, "", ())
+        }
+    kinds = ", ".join(f"{c.kind} {c.amount:g}" if c.amount else c.kind for c in profile.robustness)
+    described = {
+        "pixels": steps,
+        "calibration": calibration,
+        "robustness": kinds or "not measured",
+    }
+    return {**described, "notice": profile.notice} if profile.notice else described
 
 
 def _devices(backend: str) -> list[str]:

@@ -6,7 +6,7 @@ import math
 from string import ascii_uppercase
 
 from npr_keras.report.tables import half_width, per_cent, set_label
-from npr_keras_cli.console import stdout
+from npr_keras_cli.console import stdout, wrapped
 
 SIDE_BY_SIDE = 4  # detectors that fit beside each other; of more, only the means are shown
 
@@ -176,7 +176,10 @@ def _notes(report: dict) -> None:
     if any(row["paper"] for row in rows) and len(report["models"]) < SIDE_BY_SIDE:
         lines.append("paper: NPR as published by Tan et al., CVPR 2024; quoted. Its means are")
         lines.append("over the same sets.")
+    for model in report["models"]:
+        if model["notice"]:
+            lines.append(f"{model['name']}: {model['notice']}")
     if any(math.isnan(row["average_precision"]) for row in rows):
         lines.append("– undefined: needs both real and generated images.")
     for line in ("", *lines):
-        stdout().print(line, style="dim", markup=False, soft_wrap=True)
+        stdout().print(wrapped(line), style="dim", markup=False, soft_wrap=True)

@@ -18,38 +18,67 @@ def require_drawing(out: str) -> None:
 
 
 def explain_all(predictor, images, protocol, grid: int, out: str, forms, arrays: bool) -> int:
-    """A figure for each image; returns how many could not be read."""
-    from npr_keras.data.decode import load
+    """A figure for each image, folders included; returns how many could not be read."""
+    from npr_keras.data.examine import examine
     from npr_keras.explain import explain
     from npr_keras.explain.figures import explanation_figure
-    from npr_keras.predict.score_files import MAX_PIXELS, too_large
+    from npr_keras.predict.score_files import expand
+    from npr_keras.verdict import conclude
 
     unreadable = 0
     taken: set[str] = set()
     inputs = {os.path.realpath(path) for path in images}
-    stdout().print("      logit  probability  figure", style="bold")
-    for path in images:
+    stdout().print("probability  verdict       figure", style="bold")
+    for name, path, error in expand(images):
         try:
-            pixels = load(path, protocol)
-        except UnreadableImageError as error:
+            if error:
+                raise UnreadableImageError(error)
+            image = examine(path, protocol)
+        except UnreadableImageError as fault:
             unreadable += 1
-            stdout().print(f"{'–':>11}  {'–':>11}  {error}", markup=False, soft_wrap=True)
+            stdout().print(f"{'–':>11}  {'unreadable':12}  {fault}", markup=False, soft_wrap=True)
             continue
-        if pixels.shape[0] * pixels.shape[1] > MAX_PIXELS:
-            unreadable += 1
-            line = f"{path}: {too_large(pixels)}"
-            stdout().print(f"{'–':>11}  {'–':>11}  {line}", markup=False, soft_wrap=True)
-            continue
-        found = explain(predictor.detector, pixels, grid)
-        probability = predictor.profile.calibration_for(protocol).probability(found.logit)
-        name = _free_name(f"{Path(path).stem}-explained", taken)
-        drawing = explanation_figure(found, os.path.basename(path), probability)
-        written = _write(drawing, Path(out, name), forms, inputs)
+        found = explain(predictor.detector, image.pixels, grid)
+        concluded = conclude(predictor.profile, name, image, found.logit, protocol)
+        target = Path(out, _free_name(f"{Path(path).stem}-explained", taken))
+        verdict = concluded.verdict or "no verdict"
+        drawing = explanation_figure(
+            found,
+            f"{os.path.basename(path)}: {verdict}",
+            _figure_lines(concluded),
+            _footer(predictor),
+        )
+        written = _write(drawing, target, forms, inputs)
         if arrays:
-            _write_arrays(found, Path(out, name))
-        line = f"{found.logit:11.4f}  {probability:11.4f}  {written}"
+            _write_arrays(found, target)
+        line = f"{concluded.probability:11.4f}  {concluded.verdict or '–':12}  {written}"
         stdout().print(line, markup=False, soft_wrap=True)
     return unreadable
+
+
+def _figure_lines(concluded) -> list[str]:
+    """What stands below a figure's title: the score and what it was of, and the reasons."""
+    probability = concluded.probability
+    shown = "below 0.001" if probability < 0.001 else f"{probability:.3f}"
+    shown = "above 0.999" if probability > 0.999 else shown
+    claims = [f"the file claims: {claim}" for claim in concluded.history.claims]
+    return [
+        f"probability of being generated {shown}, logit {concluded.logit:+.2f}, {concluded.pixels} pixels",
+        *concluded.reasons,
+        *claims,
+    ]
+
+
+def _footer(predictor) -> str:
+    """What made the figure: model, digest, version, date, and what everyone has to know of it."""
+    import datetime
+
+    from npr_keras import __version__
+
+    name = predictor.path or "a detector in memory"
+    digest = f", SHA-256 {predictor.identity[:12]}" if predictor.identity else ""
+    made = f"{name}{digest}, npr-keras {__version__}, {datetime.date.today().isoformat()}"
+    return f"{made}. {predictor.profile.notice}".rstrip(". ") + "."
 
 
 def explain_pair(predictor, images, protocol, grid: int, out: str, forms, arrays: bool) -> None:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from npr_keras.errors import ConfigError
-from npr_keras_cli.console import progress_bar, warn_left_out
+from npr_keras_cli.console import progress_bar, warn_left_out, warn_of_pixels
 
 
 def judged(predictors: dict, sets, calibration, settings: dict, keeper) -> list:
@@ -35,7 +35,7 @@ def judged(predictors: dict, sets, calibration, settings: dict, keeper) -> list:
     total = len(predictors) * sum(len(s.records) for s in (*first, *sets))
     evaluations, unreadable = [], {}
     with progress_bar() as bar:
-        task = bar.add_task("", total=total, note="")
+        task = bar.add_task("building the graph", total=total, note="")
         for name, (model, predictor) in zip(
             short_names(list(predictors)), predictors.items(), strict=True
         ):
@@ -51,6 +51,8 @@ def judged(predictors: dict, sets, calibration, settings: dict, keeper) -> list:
                 keep=keeper,
                 **settings,
             )
+            for used in {s.protocol or predictor.preprocessing for s in sets}:
+                warn_of_pixels(predictor.profile, used)
             threshold = _stored_threshold(predictor, sets)
             if first:
                 found = judge(sets=first)

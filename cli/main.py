@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -31,6 +32,44 @@ COMMANDS = {
 }
 
 
+def _strict(command: click.Command) -> click.Command:
+    """The command, refusing a second value of an option that takes one.
+
+    Click takes the last one and drops the others without a word.
+    """
+    for inner in getattr(command, "commands", {}).values():
+        _strict(inner)
+    make_parser = click.Command.make_parser
+
+    def make_strict_parser(ctx):
+        parser = make_parser(command, ctx)
+        parse = parser.parse_args
+
+        def parse_strictly(args):
+            options, rest, order = parse(args)
+            _require_once([p for p in order if isinstance(p, click.Option)], ctx)
+            return options, rest, order
+
+        parser.parse_args = parse_strictly
+        return parser
+
+    command.make_parser = make_strict_parser
+    return command
+
+
+def _require_once(given, ctx) -> None:
+    """Raises UsageError for an option given twice, or two that set one thing, such as --json and --csv."""
+    for option in given:
+        same = [other for other in given if other.name == option.name]
+        names = list(dict.fromkeys(other.opts[0] for other in same))
+        if len(names) > 1:
+            raise click.UsageError(f"{' and '.join(names)} exclude each other.", ctx)
+        if len(same) > 1 and not (option.multiple or option.is_flag or option.count):
+            raise click.UsageError(
+                f"{names[0]} is given {len(same)} times and takes one value.", ctx
+            )
+
+
 class _Commands(click.Group):
     """Imports a command's module when it is asked for, and turns our errors into exit code 1."""
 
@@ -40,7 +79,8 @@ class _Commands(click.Group):
     def get_command(self, ctx, cmd_name):
         if cmd_name not in COMMANDS:
             return None
-        return importlib.import_module(f"npr_keras_cli.commands.{COMMANDS[cmd_name]}").command
+        module = importlib.import_module(f"npr_keras_cli.commands.{COMMANDS[cmd_name]}")
+        return _strict(module.command)
 
     def invoke(self, ctx):
         for stream in (sys.stdout, sys.stderr):
@@ -48,13 +88,32 @@ class _Commands(click.Group):
                 stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
+        except click.ClickException as error:
+            before = error.format_message().removesuffix(error.message)  # "Invalid value for ..."
+            error.message = _wrapped(error.message, before)
+            raise
         except NPRKerasError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(_wrapped(str(error))) from error
         except OSError as error:
-            if isinstance(error, BrokenPipeError) or not error.strerror:
+            if isinstance(error, BrokenPipeError):
+                _leave_pipe(ctx)
+            if not error.strerror:
                 raise
             name = f": {error.filename}" if error.filename else ""
             raise click.ClickException(f"{error.strerror}{name}") from error
+
+
+def _leave_pipe(ctx):
+    """Whoever read our output has had enough (`| head`): no more of it, and no complaint."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())  # what is still buffered goes there at the end
+    ctx.exit(141)  # as a shell reports SIGPIPE
+
+
+def _wrapped(message: str, before: str = "") -> str:
+    from npr_keras_cli.console import wrapped
+
+    return wrapped(message, len("Error: " + before))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import click
 
 
@@ -14,6 +16,37 @@ def pipeline_option(function):
         type=click.Choice(["auto", "tf.data", "pydataset"]),
         help="How images are loaded; auto: tf.data where TensorFlow is installed.",
     )(function)
+
+
+def protocol_option(function):
+    """`--protocol`: a `Preprocessing`, or None for the model's own."""
+    from npr_keras.config import PROTOCOLS
+
+    return click.option(
+        "--protocol",
+        type=click.Choice(list(PROTOCOLS)),
+        callback=lambda ctx, param, name: PROTOCOLS.get(name),
+        help="Preprocessing protocol.  [default: the model's own]",
+    )(function)
+
+
+def label_options(function):
+    """`--real-name` and `--fake-name`: one argument `names`, a pair or None."""
+
+    @functools.wraps(function)
+    def named(*args, real_name, fake_name, **options):
+        if (real_name is None) != (fake_name is None):
+            raise click.UsageError("--real-name and --fake-name go together.")
+        names = (real_name, fake_name) if real_name else None
+        return function(*args, names=names, **options)
+
+    for name, kind in (("--fake-name", "generated"), ("--real-name", "real")):
+        named = click.option(
+            name,
+            metavar="NAME",
+            help=f"Name of the folders with {kind} images, if not a known one.",
+        )(named)
+    return named
 
 
 def unreadable_option(function):
@@ -30,6 +63,15 @@ def unreadable_option(function):
 def comma_list(ctx, param, value):
     """`car,cat` -> `("car", "cat")`."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if value else ()
+
+
+def plain_name(ctx, param, value):
+    """A name that stays inside its folder."""
+    if value is not None and (
+        not value.strip() or {"/", "\\"} & set(value) or value in (".", "..")
+    ):
+        raise click.BadParameter(f"{value!r} is a path. Expected a name; the folder is --out.")
+    return value
 
 
 def pixels_or_none(ctx, param, value):
@@ -74,18 +116,15 @@ def conditions(ctx, param, values):
             numbers = [float(a) for a in amounts.split(",")] if kind != "none" else [0.0]
         except ValueError:
             numbers = []
-        if kind not in PERTURBATIONS or not numbers or not all(map(_is_amount(kind), numbers)):
+        known = PERTURBATIONS.get(kind)
+        if not known or not numbers or not all(map(known.takes, numbers)):
+            expected = "; ".join(
+                f"{name}: {row.amount}, {row.least:g} to {row.most:g}"
+                for name, row in PERTURBATIONS.items()
+                if row.amount
+            )
             raise click.BadParameter(
-                f"{value!r} is no condition. Expected jpeg=90,70 or webp=75 (quality from 1 to 100), "
-                "resize=0.5 (factor, above 0 to 8), blur=1 or noise=2 (0 to 100), or none."
+                f"{value!r}. Expected KIND=AMOUNT[,AMOUNT...] or none. {expected}."
             )
         found += [(kind, number) for number in numbers]
     return tuple(dict.fromkeys(found))
-
-
-def _is_amount(kind):
-    if kind in ("jpeg", "webp"):
-        return lambda number: 1 <= number <= 100 and number == int(number)
-    if kind == "resize":
-        return lambda number: 0 < number <= 8
-    return lambda number: 0 <= number <= 100

@@ -12,23 +12,26 @@ import time
 
 import click
 
-from npr_keras_cli.console import say, stderr, stdout
+from npr_keras.verdict import no_verdict
+from npr_keras_cli.console import say, stderr, stdout, warn, warn_skipped, wrapped
 
 _FIELDS = (
     "path", "verdict", "probability", "logit", "threshold", "pixels", "format", "width", "height",
-    "quality", "subsampling", "resized", "reasons", "claims", "error",
+    "quality", "subsampling", "resized", "was_jpeg", "texture", "clipped", "reasons", "claims", "error",
 )  # fmt: skip
+_ORDER = ("generated", "no trace", "inconclusive", "without a verdict", "unreadable")
 
 
-def show_predictions(predictions, predictor, protocol, form: str | None, names: dict) -> int:
+def show_predictions(predictions, profile, protocol, form: str | None, names: dict, skipped) -> int:
     """Prints each prediction when it is there.
 
     Args:
         predictions: Iterator of `Prediction`.
-        predictor: Who made them.
+        profile: The model's `ModelProfile`.
         protocol: How files became pixels.
         form: None, "json" or "csv".
         names: What to call files that nobody named, by path.
+        skipped: What was passed over in folders, once all predictions have come.
 
     Returns:
         How many files could not be read.
@@ -44,20 +47,25 @@ def show_predictions(predictions, predictor, protocol, form: str | None, names: 
     status = stderr().status("") if _is_apart() else None
     with status or _Nothing():
         for number, prediction in enumerate(predictions, 1):
-            show(_named(prediction, names))
+            show(_named(prediction, names), profile)
             sys.stdout.flush()  # whoever reads it may wait
-            kind = prediction.verdict or "unreadable"
+            kind = "unreadable" if prediction.error else prediction.verdict or "without a verdict"
             counts[kind] = counts.get(kind, 0) + 1
             if status and number % 16 == 0:
                 rate = number / (time.monotonic() - begun)
                 status.update(f"{number:,} images, {rate:.1f} a second")
     sys.stdout.flush()
-    if form is None:
-        _notes(predictor, protocol)
+    if form is None and counts.keys() - {"unreadable"}:
+        _notes(profile, protocol, "no trace" in counts)
+        sys.stdout.flush()
+    elif profile.notice and form:
+        warn(profile.notice)  # the rows say it too, but who reads the fields of each?
     if sum(counts.values()) > 1:
-        order = ("real", "generated", "inconclusive", "unreadable")
-        told = ", ".join(f"{counts[kind]:,} {kind}" for kind in order if kind in counts)
-        say(f"{sum(counts.values()):,} images: {told}")
+        said = ", ".join(f"{counts[kind]:,} {kind}" for kind in _ORDER if kind in counts)
+        say(f"{sum(counts.values()):,} images: {said}")
+    warn_skipped(skipped)
+    if not counts:
+        raise click.ClickException("No images: nothing came in.")
     return counts.get("unreadable", 0)
 
 
@@ -81,12 +89,13 @@ def _is_apart() -> bool:
     return stderr().is_terminal and not sys.stdout.isatty()
 
 
-def _line(prediction) -> None:
+def _line(prediction, profile) -> None:
     if prediction.error:
         _print(f"{'–':>11}  {'unreadable':12}  {prediction.error}")
         return
-    _print(f"{prediction.probability:11.4f}  {prediction.verdict:12}  {prediction.path}")
-    for reason in prediction.reasons:
+    verdict = prediction.verdict or "–"
+    _print(f"{prediction.probability:11.4f}  {verdict:12}  {prediction.path}")
+    for reason in prediction.reasons if prediction.verdict else ():
         _print_below(reason)
     for claim in prediction.history.claims:
         _print_below(f"the file claims: {claim}")
@@ -102,37 +111,57 @@ def _print(text: str) -> None:
     stdout().print(text, markup=False, soft_wrap=True)
 
 
-def _notes(predictor, protocol) -> None:
-    calibration = predictor.profile.calibration_for(protocol)
-    lines = [f"Probability of being generated; pixels: {protocol.name}."]
-    if calibration.images:
-        lines.append(f"Generated above logit {calibration.threshold:.3f}, as calibrated.")
+def _notes(profile, protocol, untraced: bool) -> None:
+    calibration = profile.calibration_for(protocol)
+    lines = [f"Probability that the image is generated; pixels: {protocol.name}."]
+    if why := no_verdict(profile, protocol):
+        lines.append(
+            f"No verdicts: {why}. The probability is the plain sigmoid of the score. See npr-keras "
+            "calibrate and npr-keras robustness --store."
+        )
+    elif calibration.images:
+        rate = calibration.false_positive_rate
+        kept = f", which at most {100 * rate:g} % of photographs like those exceed" if rate else ""
+        lines.append(
+            f"Calibrated on {calibration.images:,} images: generated above logit "
+            f"{calibration.threshold:.3f}{kept}."
+        )
     else:
         lines.append("Not calibrated (npr-keras calibrate): generated above 0.5.")
+    if untraced:
+        lines.append(
+            "no trace: none of the traces that this detector knows. That does not make an image real."
+        )
+    if profile.notice:
+        lines.append(profile.notice)
     for line in ("", *lines):
-        stdout().print(line, style="dim", markup=False, soft_wrap=True)
+        stdout().print(wrapped(line), style="dim", markup=False, soft_wrap=True)
 
 
 def _flat(prediction) -> dict:
     row = dataclasses.asdict(prediction)
-    history = row.pop("history") or {}
+    history, evidence = (row.pop(name) or {} for name in ("history", "evidence"))
     if prediction.history:
         row["resized"] = prediction.history.resized
+        row["was_jpeg"] = prediction.history.was_jpeg
+    row |= {k: evidence.get(k) for k in ("texture", "clipped")}
     row |= {k: history.get(k) for k in ("format", "width", "height", "quality", "subsampling")}
     row["claims"] = history.get("claims", ())
     return {name: row.get(name) for name in _FIELDS}
 
 
-def _json_line(prediction) -> None:
+def _json_line(prediction, profile) -> None:
     row = {
         k: v
         for k, v in _flat(prediction).items()
         if not (v is None or v in ("", ()) or (isinstance(v, float) and math.isnan(v)))
     }
+    if profile.notice:
+        row["notice"] = profile.notice
     click.echo(json.dumps(row))
 
 
-def _csv_line(prediction) -> None:
+def _csv_line(prediction, profile) -> None:
     row = _flat(prediction)
     row["reasons"], row["claims"] = "; ".join(row["reasons"]), "; ".join(row["claims"])
     cells = ["" if v is None or v != v else v for v in row.values()]

@@ -74,7 +74,7 @@ def _table(found) -> None:
     images = max(one.images for one in found)
     stdout().print(
         f"\nPer cent, over {images:,} images; pixels: {found[0].protocol}. jpeg, webp: quality; resize:\n"
-        "factor; blur: standard deviation in pixels; noise: in grey levels.",
+        "factor; blur: standard deviation in pixels; noise: in grey levels; crop: side.",
         style="dim",
     )
 

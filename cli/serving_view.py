@@ -17,6 +17,7 @@ import click
 from npr_keras.errors import ConfigError, MissingPackageError
 from npr_keras_cli.console import say
 
+TFS_IMAGE = "tensorflow/serving:2.20.0"  # the newest; what exports load in: docs/serving.md
 _PACKAGES = ("starlette", "uvicorn", "prometheus_client", "grpc_health", "tensorflow_serving")
 
 
@@ -44,8 +45,8 @@ def served_models(model, name, model_config_file) -> list:
     path = Path(model)
     if not path.is_dir():
         raise ConfigError(
-            f"{model} is no folder. Expected the folder that a model's versions are in; "
-            "`npr-keras export MODEL` writes one."
+            f"{model} is not a folder. Give the folder with the model's versions; npr-keras export "
+            "MODEL writes one."
         )
     path = path.resolve()
     versions = ()
@@ -77,7 +78,7 @@ async def _run(server) -> None:
 
 
 def _stop(server) -> None:
-    say("Stopping: nothing new is taken, what was begun is answered.")
+    say("Shutting down: finishing pending requests.")
     server.stop()
 
 
@@ -92,6 +93,7 @@ def _settings(kind, given: dict):
         max_request=given["max_request_mb"] << 20,
         max_pixels=given["max_pixels"],
         poll=given["poll_seconds"],
+        cors_origin=given["cors_origin"] or "",
     )
 
 
@@ -161,7 +163,7 @@ def tf_serving(models, settings: dict, model_config_file) -> str:
         *mounts,
         *("-v", "$PWD/deploy/batching.config:/etc/npr/batching.config:ro"),
         *("-v", "$PWD/deploy/monitoring.config:/etc/npr/monitoring.config:ro"),
-        *("--entrypoint", "tensorflow_model_server", "tensorflow/serving"),
+        *("--entrypoint", "tensorflow_model_server", TFS_IMAGE),
         "--port=8500", "--rest_api_port=8501", *what,
         "--enable_batching", "--batching_parameters_file=/etc/npr/batching.config",
         "--monitoring_config_file=/etc/npr/monitoring.config",

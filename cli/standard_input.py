@@ -8,19 +8,9 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 
+from npr_keras.data.walk import is_image_head
+
 _HEAD = 16  # bytes that tell an image from a path
-
-
-def _is_image(head: bytes) -> bool:
-    """Whether bytes begin as files do that decode.py reads, and as no path does."""
-    return (
-        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*"))
-        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
-        or (head[:2] == b"BM" and head[6:10] == bytes(4))  # reserved, and 0
-        or (head[:2] in (b"P5", b"P6") and head[2:3].isspace())
-        or head[:8] == b"\0\0\0\x0cjP  "
-        or (head[4:8] == b"ftyp" and head[:1] == b"\0")
-    )
 
 
 @contextlib.contextmanager
@@ -44,7 +34,7 @@ def _each(paths, stack, names) -> Iterator[str]:
             continue
         stream = sys.stdin.buffer
         head = stream.read(_HEAD)
-        if _is_image(head):
+        if is_image_head(head):
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             image = os.path.join(folder, "image")
             names[image] = "(standard input)"
@@ -54,7 +44,11 @@ def _each(paths, stack, names) -> Iterator[str]:
                     file.write(data)
             yield image
             continue
-        rest = head + stream.readline()
+        if b"\0" in (rest := head + stream.readline()):  # find -print0
+            for name in (rest + stream.read()).split(b"\0"):
+                if name:
+                    yield os.fsdecode(name)
+            continue
         while rest:
             for line in rest.splitlines():
                 if line:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 
 from npr_keras.errors import LayoutError
-from npr_keras_cli.console import stdout, warn
+from npr_keras_cli.console import stdout, warn, warn_skipped
 
 
-def judged_sets(data, pool: bool) -> list:
-    """The sets in a folder of the user's; says what is left out."""
+def judged_sets(data, pool: bool, names=None) -> list:
+    """The sets in a folder, or a table, of the user's; says what is left out."""
     from npr_keras.data.folder import find_sets
+    from npr_keras.data.walk import Skipped
 
-    sets, ignored = find_sets(data, pool)
+    skipped = Skipped()
+    sets, ignored = find_sets(data, pool, names, skipped)
+    warn_skipped(skipped)
     if ignored:
         warn(f"left out, being for training or validation: {', '.join(ignored)}")
     return sets
@@ -31,6 +34,7 @@ def sets_of_suite(
 
 def suite_sets(name: str, data_root: str | None, allow_missing: bool) -> tuple[list, dict]:
     """The sub-testsets of a suite; says what is ignored, and what is missing where that is allowed."""
+    from npr_keras.data.walk import Skipped
     from npr_keras.evaluation.gather import gather
     from npr_keras.evaluation.suites import get_suites, locate
 
@@ -38,9 +42,12 @@ def suite_sets(name: str, data_root: str | None, allow_missing: bool) -> tuple[l
     if data_root is None:
         raise LayoutError(
             f"The suite {name} is looked for under a data root, and none is set. "
-            "Give --data-root DIR or set NPR_DATA. Where it can be had: npr-keras suites."
+            "Give --data-root DIR or set NPR_DATA. To fetch suites: npr-keras data download "
+            "--help; without a download: --suite simulated."
         )
-    gathered = gather(locate(suites, data_root), allow_missing)
+    skipped = Skipped()
+    gathered = gather(locate(suites, data_root), allow_missing, skipped)
+    warn_skipped(skipped)
     if gathered.ignored:
         warn(f"not part of the suite, and ignored: {', '.join(gathered.ignored)}")
     if gathered.missing:

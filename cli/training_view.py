@@ -8,14 +8,17 @@ from pathlib import Path
 
 from npr_keras.config import PROTOCOLS, TrainingConfig
 from npr_keras_cli.backend import import_tensorflow_quietly
-from npr_keras_cli.console import progress_bar, say, warn_left_out
+from npr_keras_cli.console import progress_bar, say, warn_left_out, warn_skipped
 
 
 def run_training(options: dict) -> dict:
     """Runs `npr-keras train` with its parsed options; returns what --json prints."""
     from npr_keras.data.folder import find_source
+    from npr_keras.data.walk import Skipped
 
-    source = find_source(source_folder(options), options["classes"])
+    skipped = Skipped()
+    source = find_source(source_folder(options), options["classes"], options["names"], skipped)
+    warn_skipped(skipped)
     config = TrainingConfig(
         epochs=options["epochs"],
         batch_size=options["batch_size"],

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 
+import wrapt
+
 __version__ = "0.1.0"
 
 _PUBLIC = {
@@ -22,15 +24,24 @@ _PUBLIC = {
     "evaluate": "npr_keras.evaluation.evaluate",
     "find_sets": "npr_keras.data.folder",
     "find_source": "npr_keras.data.folder",
+    "ModelProfile": "npr_keras.profile",
     "load_detector": "npr_keras.models",
+    "open_predictor": "npr_keras.predict",
     "load_image": "npr_keras.data.decode",
     "save_detector": "npr_keras.models",
+    "score": "npr_keras.predict.score",
     "simulate": "npr_keras.simulation.simulate",
     "train": "npr_keras.training",
 }
 _RENAMED = {"load_image": "load"}
 
 __all__ = ["__version__", *_PUBLIC]
+
+
+@wrapt.when_imported("keras")
+def _register(keras):
+    """Keras finds our classes by name once they are registered, and that is by being imported."""
+    importlib.import_module("npr_keras.registered")
 
 
 def __getattr__(name):

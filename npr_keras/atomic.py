@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import uuid
 from collections.abc import Iterator
@@ -21,9 +22,17 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         ...     temporary.write_text("path,logit\\n")
     """
     path = Path(path)
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "No such folder", os.fspath(path.parent))
     temporary = path.with_name(f".{uuid.uuid4().hex[:8]}.{path.name}")
     try:
-        yield temporary
+        try:
+            yield temporary
+        except OSError as error:
+            # What a person knows is the file's own name; libraries may give none.
+            if error.errno and error.filename in (None, str(temporary), temporary):
+                raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+            raise
         with open(temporary, "r+b") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -15,6 +15,9 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
+MOST_SIDE = 1 << 15  # pixels; a file from elsewhere may say anything
+
+
 @dataclass(frozen=True)
 class Preprocessing(Config):
     """What happens to an image's pixels between the file and the detector.
@@ -41,10 +44,12 @@ class Preprocessing(Config):
         for step in ("resize", "tile", "crop"):
             value = getattr(self, step)
             self._require(
-                value is None or (is_int(value) and value >= 2),
+                value is None or (is_int(value) and 2 <= value <= MOST_SIDE),
                 step,
-                "None or an integer of at least 2 (pixels)",
+                f"None or an integer from 2 to {MOST_SIDE} (pixels)",
             )
+        self._require(isinstance(self.name, str), "name", "a text")
+        self._require(isinstance(self.even, bool), "even", "True or False")
 
     @property
     def fixed_size(self) -> int | None:
@@ -108,7 +113,9 @@ class DetectorConfig(Config):
         for name in ("mean", "std"):
             value = getattr(self, name)
             self._require(
-                isinstance(value, tuple) and len(value) == 3, name, "three numbers, for R, G and B"
+                isinstance(value, tuple) and len(value) == 3 and all(map(is_number, value)),
+                name,
+                "three numbers, for R, G and B",
             )
         self._require(all(s > 0 for s in self.std), "std", "three numbers above 0")
 

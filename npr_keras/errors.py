@@ -9,6 +9,7 @@
     │   └── TooManyUnreadableError  more images were unreadable than the caller allows
     ├── DownloadError             something cannot be had from the network, or is not safe to unpack
     ├── UnreadableImageError      one image could not be decoded
+    ├── PixelError                an array is not an image's pixels (also a ValueError)
     ├── CheckpointError           a model file is missing, broken, or does not fit the network
     ├── ServingError              a server refuses a request, or cannot be reached; has a `code`
     ├── ExportError               an exported model is not what it should be, or cannot be made
@@ -56,6 +57,10 @@ class DownloadError(NPRKerasError):
 
 class UnreadableImageError(NPRKerasError):
     """One image could not be decoded."""
+
+
+class PixelError(NPRKerasError, ValueError):
+    """An array is not an image's pixels: another shape, type or range."""
 
 
 class CheckpointError(NPRKerasError):

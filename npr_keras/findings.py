@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from npr_keras.settings import Config, is_int, is_number
+
+UNSURE = math.log(0.65 / 0.35)  # in units of the temperature: from 35 to 65 % nothing is decided
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Calibration(Config):
             None where it was not.
         confidence: With which it is not exceeded; None likewise.
         protocol: The name of how these images became pixels.
+        band: The logits from where to where nothing is decided: the 95 % interval of the threshold,
+            and where the probability is near one half. Empty for a calibration of version 0.1.
     """
 
     temperature: float = 1.0
@@ -31,8 +35,16 @@ class Calibration(Config):
     false_positive_rate: float | None = None
     confidence: float | None = None
     protocol: str = ""
+    band: tuple[float, ...] = ()
 
     def __post_init__(self):
+        self._require(
+            isinstance(self.band, tuple)
+            and len(self.band) in (0, 2)
+            and all(map(is_number, self.band)),
+            "band",
+            "two logits, or nothing",
+        )
         self._require(
             is_number(self.temperature) and self.temperature > 0, "temperature", "a number above 0"
         )
@@ -45,10 +57,39 @@ class Calibration(Config):
                 value is None or (is_number(value) and 0 < value < 1), name, "None or a fraction"
             )
 
+    @property
+    def undecided(self) -> tuple[float, float]:
+        """The logits between which no verdict is given."""
+        return self.band or _with_even_odds((self.threshold, self.threshold), self)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether probabilities were fitted, and not the threshold alone found."""
+        return (self.temperature, self.shift) != (1.0, 0.0)
+
     def probability(self, logit: float) -> float:
         """The calibrated probability of being generated."""
         scaled = (logit - self.shift) / self.temperature
         return 1 / (1 + math.exp(-max(-700.0, min(700.0, scaled))))  # exp overflows beyond 709
+
+
+def with_band(calibration: Calibration, interval: tuple[float, float]) -> Calibration:
+    """The calibration with its band.
+
+    Args:
+        calibration: With temperature, shift and threshold.
+        interval: Where the threshold may lie.
+    """
+    return replace(calibration, band=_with_even_odds(interval, calibration))
+
+
+def _with_even_odds(interval, calibration: Calibration) -> tuple[float, float]:
+    """An interval, and where the fitted probability is from 35 to 65 %."""
+    low, high = interval
+    if calibration.is_fitted:
+        low = min(low, calibration.shift - UNSURE * calibration.temperature)
+        high = max(high, calibration.shift + UNSURE * calibration.temperature)
+    return low, high
 
 
 UNCALIBRATED = Calibration()  # the sigmoid of the logit, as it came out of training
@@ -56,11 +97,11 @@ UNCALIBRATED = Calibration()  # the sigmoid of the logit, as it came out of trai
 
 @dataclass(frozen=True)
 class Condition(Config):
-    """How a detector does on images that went through something, see `npr-keras robustness`.
+    """A detector's accuracy on images that went through something, see `npr-keras robustness`.
 
     Args:
-        kind: What they went through: "none", "jpeg", "webp", "resize", "blur" or "noise".
-        amount: How much of it: JPEG or WebP quality, factor, or standard deviation.
+        kind: What they went through, one of `npr_keras.data.perturb.PERTURBATIONS`.
+        amount: How much of it: JPEG or WebP quality, factor, standard deviation, or side.
         real_accuracy, fake_accuracy: Fractions of real images called real, and of generated ones
             called generated, at the detector's threshold.
         average_precision: Of the two.
@@ -77,3 +118,14 @@ class Condition(Config):
     images: int
     protocol: str
     threshold: float = 0.0
+
+    def __post_init__(self):
+        for name in ("kind", "protocol"):
+            self._require(isinstance(getattr(self, name), str), name, "a text")
+        for name in ("amount", "threshold"):
+            self._require(is_number(getattr(self, name)), name, "a number")
+        for name in ("real_accuracy", "fake_accuracy", "average_precision"):
+            value = getattr(self, name)
+            known = isinstance(value, (int, float)) and (math.isnan(value) or 0 <= value <= 1)
+            self._require(known, name, "a fraction, or NaN where it is not defined")
+        self._require(is_int(self.images) and self.images >= 0, "images", "a count")

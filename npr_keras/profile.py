@@ -13,6 +13,10 @@ from npr_keras.config import Preprocessing
 from npr_keras.findings import UNCALIBRATED, Calibration, Condition
 from npr_keras.settings import Config
 
+SIMULATED_NOTICE = (
+    "Trained on simulated generators only: a demonstration, not a judge of real images."
+)
+
 
 @dataclass(frozen=True)
 class ModelProfile(Config):
@@ -23,11 +27,18 @@ class ModelProfile(Config):
         calibration: What its logits mean, on pixels of `calibration.protocol`.
         robustness: Its accuracy on images that were recompressed, resized and so on, each on
             pixels of `Condition.protocol`.
+        simulated: Whether it was trained on simulated generators alone.
     """
 
     preprocessing: Preprocessing
     calibration: Calibration = UNCALIBRATED
     robustness: tuple[Condition, ...] = ()
+    simulated: bool = False
+
+    @property
+    def notice(self) -> str:
+        """What everyone has to know who reads this model's scores; "" where there is nothing."""
+        return SIMULATED_NOTICE if self.simulated else ""
 
     @classmethod
     def from_dict(cls, values):

@@ -146,7 +146,12 @@ def stub_models(monkeypatch, tmp_path):
 
 
 def error_of(done, code=1):
-    """What a failed command said."""
+    """What a failed command said, its lines joined."""
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
-    return done.stderr
+    return said(done)
+
+
+def said(done):
+    """What a command said on stderr, its lines joined: they break where the terminal ends."""
+    return " ".join(done.stderr.split())

@@ -6,9 +6,14 @@ import json
 
 import click
 
-from npr_keras.config import PROTOCOLS
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, open_quietly
-from npr_keras_cli.options import pipeline_option, share, unreadable_option
+from npr_keras_cli.options import (
+    label_options,
+    pipeline_option,
+    protocol_option,
+    share,
+    unreadable_option,
+)
 
 
 @click.command("calibrate")
@@ -20,23 +25,29 @@ from npr_keras_cli.options import pipeline_option, share, unreadable_option
     callback=share,
     help="Share of real images that may be called generated, such as 1%.",
 )
-@click.option(
-    "--protocol",
-    default="native",
-    show_default=True,
-    type=click.Choice(list(PROTOCOLS)),
-    help="How files become pixels; predict and eval use it for these alone.",
-)
+@protocol_option
 @click.option(
     "--figure", type=click.Path(dir_okay=False), help="Draw a reliability diagram: .svg or .png."
 )
 @click.option("--dry-run", is_flag=True, help="Do not store it with the model.")
+@label_options
 @unreadable_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @pipeline_option
 @backend_option
 def command(
-    model, data, reals, fpr, protocol, figure, dry_run, max_unreadable, as_json, pipeline, backend
+    model,
+    data,
+    names,
+    reals,
+    fpr,
+    protocol,
+    figure,
+    dry_run,
+    max_unreadable,
+    as_json,
+    pipeline,
+    backend,
 ):
     """Find out what a detector's scores mean, and store it with the detector.
 
@@ -45,13 +56,20 @@ def command(
     0.5. From real images alone (--reals with --fpr), or in addition (--data with --fpr): the
     threshold that, with 95 % confidence, not more than that share of real images exceed.
 
-    The images have to be like those that will be scored: same origin, same formats.
+    The images have to be like those that will be scored: same origin, same formats. With
+    --protocol the model makes its pixels like that from now on.
 
     \b
     npr-keras calibrate --model saved_models/npr --data DIR
     npr-keras calibrate --model saved_models/npr --reals DIR --fpr 1%
     """
-    from npr_keras_cli.calibration_view import check_figure, draw, scored_images, show_calibration
+    from npr_keras_cli.calibration_view import (
+        check_figure,
+        draw,
+        say_what_changed,
+        scored_images,
+        show_calibration,
+    )
 
     if (data is None) == (reals is None):
         raise click.UsageError("From what: either --data DIR or --reals DIR.")
@@ -69,14 +87,17 @@ def command(
         require_keras_file(model, "nothing is stored in those")
 
     predictor = open_quietly(model)
-    chosen = PROTOCOLS[protocol]
-    labels, logits = scored_images(predictor, data, reals, chosen, pipeline, max_unreadable)
+    chosen = protocol or predictor.preprocessing
+    labels, logits = scored_images(predictor, data, names, reals, chosen, pipeline, max_unreadable)
     found = calibrate(labels, logits, fpr, predictor.profile.calibration_for(chosen), chosen.name)
     if figure:
         draw(found, figure)
     if not dry_run:
-        store(model, calibration=found.calibration)
+        # The model scores from now on as it was calibrated.
+        store(model, calibration=found.calibration, preprocessing=chosen)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))
     else:
         show_calibration(found, None if dry_run else model)
+    if not dry_run:
+        say_what_changed(predictor.profile, found.calibration, chosen)

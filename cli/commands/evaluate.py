@@ -10,7 +10,7 @@ import click
 from npr_keras.config import PROTOCOLS
 from npr_keras.errors import ConfigError
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, open_quietly
-from npr_keras_cli.options import pipeline_option, unreadable_option
+from npr_keras_cli.options import label_options, pipeline_option, unreadable_option
 
 
 @click.command("eval")
@@ -39,6 +39,7 @@ from npr_keras_cli.options import pipeline_option, unreadable_option
     type=click.Path(),
     help="Images in 0_real and 1_fake, or a folder of such sets.",
 )
+@label_options
 @click.option("--pool", is_flag=True, help="Take everything under --data as one set.")
 @click.option(
     "--calibrate-on",
@@ -58,6 +59,11 @@ from npr_keras_cli.options import pipeline_option, unreadable_option
     "--scores", type=click.Path(dir_okay=False), help="Write each image's score to this CSV file."
 )
 @click.option(
+    "--verdicts",
+    is_flag=True,
+    help="With --scores: the verdict of each image, too, as predict gives it.",
+)
+@click.option(
     "--report",
     "reports",
     multiple=True,
@@ -74,12 +80,14 @@ def command(
     data_root,
     allow_missing,
     data,
+    names,
     pool,
     calibrate_on,
     protocol,
     batch_size,
     max_unreadable,
     scores,
+    verdicts,
     reports,
     form,
     pipeline,
@@ -108,6 +116,8 @@ def command(
 
     if (suite is None) == (data is None):
         raise click.UsageError("What to judge on: either --data DIR or --suite NAME.")
+    if verdicts and not scores:
+        raise click.UsageError("--verdicts goes with --scores FILE.")
     for path in reports:
         check_report_path(path)
     folder = os.path.dirname(scores) if scores else ""
@@ -116,7 +126,7 @@ def command(
     short_names(models)  # a model that is given twice is refused now
     left_out = {"missing": [], "ignored": []}
     if data:
-        sets = judged_sets(data, pool)
+        sets = judged_sets(data, pool, names)
     import_tensorflow_quietly()
     from npr_keras.cache import cache_folder
     from npr_keras.evaluation.kept import Keeper
@@ -137,7 +147,7 @@ def command(
     keeper = Keeper(cache_folder() / "scores")
     evaluations = judged(predictors, sets, calibration, settings, keeper)
     if scores:
-        write_scores(evaluations, scores)
+        write_scores(evaluations, scores, verdicts)
     found_on = (
         f"found on {calibrate_on} ({_pixels(calibration, predictors)})" if calibration else None
     )

@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from npr_keras.config import PROTOCOLS
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
+from npr_keras_cli.options import protocol_option
 
 
 @click.command("explain")
@@ -17,7 +17,7 @@ from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 @click.option(
     "--compare",
     is_flag=True,
-    help="Two images, real and generated, of one size: their NPR maps and what is between them.",
+    help="Two images, real and generated, of one size: their NPR maps and the difference.",
 )
 @click.option(
     "--grid",
@@ -34,26 +34,20 @@ from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
     help="May be given twice.  [default: png]",
 )
 @click.option("--arrays", is_flag=True, help="Write the maps too, as .npy files.")
-@click.option(
-    "--protocol",
-    default="native",
-    show_default=True,
-    type=click.Choice(list(PROTOCOLS)),
-    help="How files become pixels.",
-)
+@protocol_option
 @backend_option
 def command(images, model, out, compare, grid, forms, arrays, protocol, backend):
-    """Draw where in a picture the evidence sits.
+    """Show which parts of an image the detector reacts to.
 
-    One figure an image: the picture, its NPR map for each colour, the class activation map (exact
-    here: its mean is the logit) and the logit of each region of a grid. For partly generated
-    pictures the regions tell where to look.
+    One figure an image: the verdict and its reasons, the image, its NPR map for each colour, the
+    class activation map (exact here: its mean is the logit) and the logit of each region of a grid.
 
     \b
     npr-keras explain picture.png --model saved_models/npr --out figures
     npr-keras explain --compare real.png generated.png --model saved_models/npr --out figures
     """
     from npr_keras.predict.open import require_keras_file
+    from npr_keras_cli.console import warn_of_pixels
     from npr_keras_cli.explanation_view import explain_all, explain_pair, require_drawing
 
     if compare and len(images) != 2:
@@ -64,7 +58,8 @@ def command(images, model, out, compare, grid, forms, arrays, protocol, backend)
     from npr_keras.predict import KerasPredictor
 
     predictor = KerasPredictor(model)
-    chosen = PROTOCOLS[protocol]
+    chosen = protocol or predictor.preprocessing
+    warn_of_pixels(predictor.profile, chosen)
     forms = forms or ("png",)
     if compare:
         explain_pair(predictor, images, chosen, grid, out, forms, arrays)

@@ -6,9 +6,9 @@ import json
 
 import click
 
-from npr_keras.config import PROTOCOLS
 from npr_keras.export.formats import FORMATS, QUANTIZE
 from npr_keras_cli.backend import import_tensorflow_quietly, native_stderr_kept, select_backend
+from npr_keras_cli.options import protocol_option
 
 
 @click.command("export")
@@ -43,11 +43,7 @@ from npr_keras_cli.backend import import_tensorflow_quietly, native_stderr_kept,
     help="Labelled images to judge the result on, and for int8's ranges.  [default for int8: "
     "the simulated suite]",
 )
-@click.option(
-    "--protocol",
-    type=click.Choice(list(PROTOCOLS)),
-    help="How it makes pixels of files.  [default: the model's own, resize256 from training]",
-)
+@protocol_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(model, formats, quantize, out, version, data, protocol, as_json):
     """Write a model for TF Serving, for phones, or to run without Keras.
@@ -89,7 +85,7 @@ def command(model, formats, quantize, out, version, data, protocol, as_json):
             out,
             version,
             records,
-            PROTOCOLS[protocol] if protocol else None,
+            protocol,
             say,
         )
     if as_json:

@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from npr_keras.config import PROTOCOLS
 from npr_keras_cli.backend import backend_option, open_quietly
+from npr_keras_cli.options import protocol_option
 
 
 @click.command("predict")
@@ -18,37 +18,37 @@ from npr_keras_cli.backend import backend_option, open_quietly
     type=click.Path(),
     help="A run's folder, a .keras file, or what npr-keras export wrote.",
 )
-@click.option(
-    "--protocol",
-    default="native",
-    show_default=True,
-    type=click.Choice(list(PROTOCOLS)),
-    help="How files become pixels.",
-)
+@protocol_option
 @click.option("--json", "form", flag_value="json", help="Print JSON, one object a line.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @backend_option
 def command(paths, model, protocol, form, backend):
-    """Say of images whether they were generated, and when that cannot be known.
+    """Tell whether images were generated, or say why that cannot be determined.
 
     Images, and everything in folders; - reads standard input: paths, one a line, or one image.
-    The verdict is inconclusive where a picture was compressed or resized in a way that the
-    detector was not measured on (see npr-keras robustness), or fails on. What a file claims of its
-    origin is shown and does not count. Exit code 1 where a file could not be read.
+    Verdicts: generated; no trace (nothing found: that does not make an image real); inconclusive,
+    with the reason. A detector that was never calibrated or measured gives scores and no verdicts.
+    Exit code 1 if a file could not be read.
 
     \b
     npr-keras predict photo.jpg --model saved_models/npr
     npr-keras predict DIR --model saved_models/npr --json
     find DIR -name '*.png' | npr-keras predict - --model saved_models/npr --csv
     """
+    from npr_keras.data.walk import Skipped
     from npr_keras.predict.score_files import score_files
+    from npr_keras_cli.console import warn_of_pixels
     from npr_keras_cli.predictions_view import show_predictions
     from npr_keras_cli.standard_input import given_paths
 
+    skipped = Skipped()
     predictor = open_quietly(model)
+    protocol = protocol or predictor.preprocessing
+    warn_of_pixels(predictor.profile, protocol)
     with given_paths(paths) as (files, names):
-        chosen = PROTOCOLS[protocol]
-        predictions = score_files(predictor, files, chosen)
-        unreadable = show_predictions(predictions, predictor, chosen, form, names)
+        predictions = score_files(predictor, files, protocol, skipped=skipped)
+        unreadable = show_predictions(
+            predictions, predictor.profile, protocol, form, names, skipped
+        )
     if unreadable:
         sys.exit(1)

@@ -17,21 +17,21 @@ import click
     default=8,
     show_default=True,
     type=click.IntRange(1),
-    help="Images in a request, at most.",
+    help="Maximum images in a request.",
 )
 @click.option(
     "--timeout",
     default=30.0,
     show_default=True,
     type=click.FloatRange(0.01),
-    help="Seconds for a request, repetitions included.",
+    help="Seconds for a request, retries included.",
 )
 @click.option(
     "--retries",
     default=5,
     show_default=True,
     type=click.IntRange(0),
-    help="Where the server is away or has too much to do.",
+    help="Retries when the server is unavailable or overloaded.",
 )
 @click.option("--ca-file", type=click.Path(), help="Certificates to check the server's against.")
 @click.option("--cert-file", type=click.Path(), help="The client's own certificate.")
@@ -41,22 +41,27 @@ import click
 def command(images, url, batch_size, timeout, retries, ca_file, cert_file, key_file, form):
     """Ask a server whether images were generated.
 
-    Works with TensorFlow Serving and with npr-keras serve; files are sent as they are, - reads one
-    image from standard input. Exit code 1 where one could not be decoded. To judge a served model
-    on a set, or to have verdicts with reasons: npr-keras eval and predict take the address as
-    --model.
+    Works with TensorFlow Serving and with npr-keras serve. Files are sent as they are; what the
+    score means is concluded here, from the same bytes, as npr-keras predict does. Images, folders,
+    and - for standard input: paths, one a line, or one image. Exit code 1 if one could not be read.
 
     \b
-    npr-keras query picture.jpg --url http://127.0.0.1:8501/npr
+    npr-keras query photo.jpg --url http://127.0.0.1:8501/npr
     npr-keras query *.png --url grpc://127.0.0.1:8500/npr/versions/2 --json
     """
-    if images.count("-") > 1:
-        raise click.UsageError("Standard input is one image: - can be given once.")
+    from npr_keras.data.walk import Skipped
+    from npr_keras.predict.facts import read_facts
+    from npr_keras.predict.served import served_predictions
     from npr_keras.serving.client import Client
-    from npr_keras_cli.query_view import readable, show_answers
+    from npr_keras_cli.predictions_view import show_predictions
+    from npr_keras_cli.standard_input import given_paths
 
-    with Client(url, timeout, retries, ca_file, cert_file, key_file) as client:
-        names, unread = [], {}
-        answers = client.score(readable(images, names, unread), batch_size)
-        if show_answers(answers, names, unread, form):
+    skipped = Skipped()
+    with (
+        Client(url, timeout, retries, ca_file, cert_file, key_file) as client,
+        given_paths(images) as (files, names),
+    ):
+        profile = read_facts(client.facts(), url).profile
+        found = served_predictions(client, files, batch_size, skipped=skipped)
+        if show_predictions(found, profile, profile.preprocessing, form, names, skipped):
             sys.exit(1)

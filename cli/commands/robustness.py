@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import click
 
-from npr_keras.config import PROTOCOLS
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, open_quietly
-from npr_keras_cli.options import conditions, unreadable_option
+from npr_keras_cli.options import conditions, label_options, protocol_option, unreadable_option
 
 FEWEST = 20  # of either label: from fewer, three quarters cannot be told from half
 
@@ -30,15 +29,9 @@ FEWEST = 20  # of either label: from fewer, three quarters cannot be told from h
     multiple=True,
     callback=conditions,
     help="KIND=AMOUNT[,AMOUNT...]: jpeg and webp (quality), resize (factor), blur and noise "
-    "(standard deviation), none. May be given several times.  [default: a standard list]",
+    "(standard deviation), crop (side), none. Repeatable.  [default: a standard list]",
 )
-@click.option(
-    "--protocol",
-    default="native",
-    show_default=True,
-    type=click.Choice(list(PROTOCOLS)),
-    help="How they become pixels after that; predict uses what was measured with its own.",
-)
+@protocol_option
 @click.option(
     "--store", "stored", is_flag=True, help="Keep it with the model, for predict's verdicts."
 )
@@ -46,12 +39,13 @@ FEWEST = 20  # of either label: from fewer, three quarters cannot be told from h
 @click.option(
     "--batch-size", default=32, show_default=True, type=click.IntRange(1), help="Images at once."
 )
+@label_options
 @unreadable_option
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @backend_option
 def command(
-    model, data, chosen, protocol, stored, figure, batch_size, max_unreadable, form, backend
+    model, data, names, chosen, protocol, stored, figure, batch_size, max_unreadable, form, backend
 ):
     """Measure what compression, resizing, blur and noise do to a detector.
 
@@ -69,13 +63,13 @@ def command(
     from npr_keras.data.records import count_labels
     from npr_keras.errors import LayoutError
     from npr_keras_cli.calibration_view import check_figure
-    from npr_keras_cli.console import warn_left_out
+    from npr_keras_cli.console import warn, warn_left_out
     from npr_keras_cli.robustness_view import draw, measured, merged, show_robustness
     from npr_keras_cli.suites_view import judged_sets
 
     if figure:
         check_figure(figure)
-    (images,) = judged_sets(data, pool=True)
+    (images,) = judged_sets(data, True, names)
     if stored and min(count_labels(images.records)) < FEWEST:
         raise LayoutError(
             f"--store needs at least {FEWEST} real and {FEWEST} generated images. Received: "
@@ -92,12 +86,18 @@ def command(
         require_keras_file(model, "nothing is stored in those")
 
     predictor = open_quietly(model)
+    protocol = protocol or predictor.preprocessing
+    if stored and protocol != predictor.preprocessing:
+        warn(
+            f"this model makes {predictor.preprocessing.name} pixels; what is measured on "
+            f"{protocol.name} pixels is used with --protocol {protocol.name} only."
+        )
     keeper = Keeper(cache_folder() / "scores")
     unreadable = Unreadable(len(images.records), max_unreadable)
-    found = measured(
-        predictor, images.records, PROTOCOLS[protocol], chosen, batch_size, unreadable, keeper
-    )
+    found = measured(predictor, images.records, protocol, chosen, batch_size, unreadable, keeper)
     warn_left_out(unreadable.reasons)
+    if stored and not any(c.kind == "none" for c in merged(predictor.profile.robustness, found)):
+        warn("without the condition none, predict finds every uncompressed image inconclusive.")
     if stored:
         store(model, robustness=merged(predictor.profile.robustness, found))
     if figure:

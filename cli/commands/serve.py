@@ -15,9 +15,26 @@ from npr_keras_cli.backend import import_tensorflow_quietly
     type=click.Path(),
     help="Instead of MODEL: several models, versions and labels, as TF Serving reads it.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0: everybody's.")
-@click.option("--rest-port", default=8501, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--grpc-port", default=8500, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; 0.0.0.0 for all interfaces.",
+)
+@click.option(
+    "--rest-port",
+    default=8501,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port for REST; 0 for any free one.",
+)
+@click.option(
+    "--grpc-port",
+    default=8500,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port for gRPC; 0 for any free one.",
+)
 @click.option(
     "--max-batch",
     default=32,
@@ -60,6 +77,11 @@ from npr_keras_cli.backend import import_tensorflow_quietly
     type=click.FloatRange(0.05),
     help="Between looks for new versions.",
 )
+@click.option(
+    "--cors-origin",
+    metavar="ORIGIN",
+    help='Let pages of this origin ask from a browser; "*" for all.  [default: none]',
+)
 @click.option("--access-log", type=click.Path(), help="A JSON line for each request; - is stdout.")
 @click.option(
     "--print-tf-serving",
@@ -71,7 +93,7 @@ def command(model, name, model_config_file, print_tf_serving, access_log, **sett
 
     For laptops and tests; for production run TensorFlow Serving on the same folder
     (--print-tf-serving, docs/serving.md). A new version in the folder is loaded before the old one
-    goes. Ctrl-C or SIGTERM answers what was begun, and ends. Port 0 is any free one.
+    goes. Ctrl-C or SIGTERM finishes pending requests, then exits.
 
     \b
     npr-keras export saved_models/npr

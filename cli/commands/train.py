@@ -10,8 +10,10 @@ from npr_keras.config import PRECISIONS, PROTOCOLS, TrainingConfig
 from npr_keras_cli.backend import backend_option
 from npr_keras_cli.options import (
     comma_list,
+    label_options,
     pipeline_option,
     pixels_or_none,
+    plain_name,
     unreadable_option,
 )
 
@@ -33,7 +35,11 @@ DEFAULT = TrainingConfig()
     type=click.Path(),
     help="Where the named sources lie (or NPR_DATA).",
 )
-@click.option("--name", help="The run's folder under --out.  [default: npr-<source>-<classes>]")
+@click.option(
+    "--name",
+    callback=plain_name,
+    help="The run's folder under --out.  [default: npr-<source>-<classes>]",
+)
 @click.option(
     "--out",
     default="saved_models",
@@ -130,11 +136,11 @@ DEFAULT = TrainingConfig()
 )
 @click.option(
     "--protocol",
-    default="resize256",
-    show_default=True,
     type=click.Choice(list(PROTOCOLS)),
-    help="Pixels when the model scores; kept with it.",
+    help="Preprocessing for scoring, stored with the model.  [default: native with --resize none, "
+    "else resize256]",
 )
+@label_options
 @unreadable_option
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs into the run's folder.")
 @pipeline_option

@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
+from npr_keras.data.blocking import THRESHOLD, blocking_strength
 from npr_keras.data.decode import FORMATS, decode
 from npr_keras.data.jpeg import estimate_quality, subsampling
 from npr_keras.data.records import FAKE, REAL, ImageSet, Record
+from npr_keras.data.walk import Skipped
 from npr_keras.errors import UnreadableImageError
 
 SMALLEST = 6  # images of a label, below which chance explains any rule
@@ -37,6 +39,7 @@ class ImageFacts:
         width, height: Pixels.
         quality: JPEG quality, estimated; None for other formats.
         subsampling: Of a JPEG's colours, such as "4:2:0"; "" for other formats.
+        was_jpeg: Whether another format's pixels show a JPEG's blocks.
     """
 
     record: Record
@@ -48,6 +51,7 @@ class ImageFacts:
     height: int = 0
     quality: int | None = None
     subsampling: str = ""
+    was_jpeg: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Check:
         within_sets: Groups of paths with the same pixels in one set, one label.
         rule: The best rule over all images, where there is one and more than one set.
         single: Names of sets that lack one of the labels.
+        skipped: What the walk passed over.
     """
 
     sets: list[SetCheck]
@@ -99,22 +104,31 @@ class Check:
     within_sets: list[list[str]]
     rule: Rule | None
     single: list[str]
+    skipped: Skipped = field(default_factory=Skipped)
 
     @property
     def clean(self) -> bool:
         """Whether nothing was found that a figure could be wrong by."""
         faults = (self.across_labels, self.across_sets, self.within_sets, self.rule, self.single)
-        return not any(faults) and not any(s.unreadable or s.rule for s in self.sets)
+        return (
+            not any(faults)
+            and not self.skipped
+            and not any(s.unreadable or s.rule for s in self.sets)
+        )
 
 
 def check_sets(
-    sets: Sequence[ImageSet], progress: Callable[[int], None] | None = None, threads: int = 4
+    sets: Sequence[ImageSet],
+    progress: Callable[[int], None] | None = None,
+    skipped: Skipped | None = None,
+    threads: int = 4,
 ) -> Check:
     """Reads every image of every set, once.
 
     Args:
         sets: See `npr_keras.data.folder.find_every_set`.
         progress: Called with the number of images done since the last call.
+        skipped: What the walk passed over.
         threads: Images read at once.
     """
     checks = []
@@ -146,6 +160,7 @@ def check_sets(
         groups["one"],
         best_rule([f for check in checks for f in check.facts]) if len(checks) > 1 else None,
         [s.name for s in sets if len({r.label for r in s.records}) < 2],
+        skipped or Skipped(),
     )
 
 
@@ -168,6 +183,7 @@ def image_facts(record: Record) -> ImageFacts:
             height=image.height,
             quality=estimate_quality(image.quantization) if jpeg else None,
             subsampling=(subsampling(image) or "") if jpeg else "",
+            was_jpeg=not jpeg and blocking_strength(pixels) > THRESHOLD,
         )
 
 
@@ -175,7 +191,7 @@ def best_rule(facts: Sequence[ImageFacts]) -> Rule | None:
     """The rule on one fact that guesses the label best; None where none is worth a warning.
 
     Rules are "this value is of that label" and "at most this much is of that label", for format,
-    mode, size, JPEG quality and subsampling: what shows in pixels. A rule has to reach 60 %
+    mode, size, JPEG quality, subsampling and traces of JPEG in other formats: what shows in pixels. A rule has to reach 60 %
     balanced accuracy, and more than chance gives: Fisher's exact test at 5 %, corrected for the
     number of rules that were tried (Bonferroni). In sets of fewer than `SMALLEST` of a label none
     ever does.
@@ -213,6 +229,7 @@ def _equalities(facts):
         "files of mode {} are": [fact.mode for fact in facts],
         "images of {} pixels are": [f"{fact.width} x {fact.height}" for fact in facts],
         "JPEG files with {} colours are": [fact.subsampling for fact in facts],
+        "images that {} are": ["show JPEG blocks" if fact.was_jpeg else "" for fact in facts],
     }
     for text, values in kinds.items():
         counted = Counter(values)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import io
 import os
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from npr_keras.config import Preprocessing
+from npr_keras.data.structure import whole
 from npr_keras.errors import UnreadableImageError
 
 # Formats that carry photographs, as far as this Pillow was built with them. It knows more, some of
@@ -37,13 +39,14 @@ def decode(source: str | os.PathLike | bytes) -> np.ndarray:
         uint8 RGB pixels, (H, W, 3). The first frame of an animation.
 
     Raises:
-        UnreadableImageError: If the file is missing, empty, truncated, not an image, or so large
-            that Pillow takes it for a decompression bomb.
+        UnreadableImageError: If the file is missing, empty, truncated or damaged where it matters (see
+            `npr_keras.data.structure`), not an image, or so large that Pillow takes it for a
+            decompression bomb.
     """
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
     name = "the image" if isinstance(source, bytes) else os.fspath(source)
     try:
-        with Image.open(file, formats=FORMATS) as image:
+        data = whole(source if isinstance(source, bytes) else Path(source).read_bytes())
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             return np.array(image.convert("RGB"))
     # Pillow's plugins raise what their parsers meet: OSError, SyntaxError, ValueError, EOFError,
     # struct.error, zlib.error, DecompressionBombError and more.
@@ -56,10 +59,23 @@ def _reason(error: Exception, source) -> str:
     if empty:
         return "the file is empty"
     if type(error).__name__ == "UnidentifiedImageError":
+        if _is_heic(source):
+            return (
+                "HEIC is not supported. Convert it to PNG without resizing; note that HEIC is lossy"
+            )
         return "not an image in a format that is known"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
+
+
+def _is_heic(source) -> bool:
+    if isinstance(source, bytes):
+        head = source[:12]
+    else:
+        with open(source, "rb") as file:
+            head = file.read(12)
+    return head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"heim", b"mif1", b"msf1")
 
 
 def _is_empty_file(path) -> bool:

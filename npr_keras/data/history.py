@@ -1,18 +1,22 @@
-"""What a file tells of where it has been: compression, resizing, and what it claims of itself."""
+"""What a file says of where it has been: compression, resizing, and what it claims of itself."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from npr_keras.data import blocking
 from npr_keras.data.decode import FORMATS
 from npr_keras.data.jpeg import estimate_quality, subsampling
 from npr_keras.data.resampling import THRESHOLD, resampling_strength
+from npr_keras.data.structure import whole
 
 _EXIF_TEXTS = {0x0131: "software", 0x010E: "description", 0x013B: "artist", 0x9286: "comment"}
 # Keys of PNG texts that generators' front ends write, who does, and what the text looks like then.
@@ -39,16 +43,17 @@ _LOSSY_FORMATS = {"JPEG", "JPEG2000", "AVIF", "GIF"}  # as they are met; GIF for
 
 @dataclass(frozen=True)
 class History:
-    """What a file tells beside its content.
+    """What a file says beside its content.
 
     Attributes:
-        format, mode: As Pillow calls them.
+        format, mode: As Pillow calls them; "" where there is no file, only pixels.
         width, height: Pixels.
         lossy: Whether its format as used here has lost detail.
         quality: JPEG quality, estimated; None for other formats.
         subsampling: Of a JPEG's colours, such as "4:2:0"; "" for others.
         resampling: Strength of the trace of a resize, see `npr_keras.data.resampling`.
         claims: What it says of its own origin. Anyone can write or remove that.
+        blocking: Strength of the trace of JPEG's blocks, see `npr_keras.data.blocking`; 0 for JPEGs.
     """
 
     format: str
@@ -60,6 +65,12 @@ class History:
     subsampling: str
     resampling: float
     claims: tuple[str, ...]
+    blocking: float = 0.0
+
+    @property
+    def was_jpeg(self) -> bool:
+        """Whether a file that is no JPEG shows a JPEG's blocks; their absence proves nothing."""
+        return self.blocking > blocking.THRESHOLD
 
     @property
     def resized(self) -> bool:
@@ -67,16 +78,26 @@ class History:
         return self.resampling > THRESHOLD
 
 
-def read_history(path: str | os.PathLike, pixels: np.ndarray) -> History:
-    """Reads what a file tells.
+def pixel_history(pixels: np.ndarray) -> History:
+    """What pixels without a file show: traces alone; no format, and no claims.
 
     Args:
-        path: An image file that can be read.
+        pixels: uint8 (H, W, 3).
+    """
+    height, width = pixels.shape[:2]
+    strengths = resampling_strength(pixels), blocking.blocking_strength(pixels)
+    return History("", "RGB", width, height, False, None, "", strengths[0], (), strengths[1])
+
+
+def read_history(source: str | os.PathLike | bytes, pixels: np.ndarray) -> History:
+    """Reads what a file says.
+
+    Args:
+        source: An image file that can be read, or its bytes.
         pixels: Its pixels as they are in the file, uint8 (H, W, 3).
     """
-    boxes = _boxes(path)
-    with Image.open(path, formats=FORMATS) as image:
-        image.load()  # texts may stand behind the pixels
+    boxes = _boxes(source)
+    with _opened(source) as image:
         jpeg = image.format in ("JPEG", "MPO")  # MPO: a camera's JPEG with a second picture in it
         name = "JPEG" if jpeg else image.format or ""
         return History(
@@ -94,15 +115,32 @@ def read_history(path: str | os.PathLike, pixels: np.ndarray) -> History:
             subsampling=(subsampling(image) or "") if jpeg else "",
             resampling=resampling_strength(pixels),
             claims=tuple(dict.fromkeys(_claims(image, boxes))),
+            blocking=0.0 if jpeg else blocking.blocking_strength(pixels),
         )
 
 
-def _boxes(path) -> set[str]:
+def _opened(source):
+    """The image with its texts, which may stand behind the pixels; without them where one is broken."""
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        image = Image.open(file, formats=FORMATS)
+        image.load()
+        return image
+    # Pillow refuses a whole PNG for a broken comment; whatever its parsers meet.
+    except Exception:
+        data = source if isinstance(source, bytes) else Path(source).read_bytes()
+        image = Image.open(io.BytesIO(whole(data)), formats=FORMATS)
+        image.load()
+        return image
+
+
+def _boxes(source) -> set[str]:
     """Names of the parts that a WebP, PNG or JPEG file consists of; JUMBF in a JPEG is "jumb"."""
-    with open(path, "rb") as file:
+    with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
         head = file.read(12)
         if head[:4] == b"RIFF" and head[8:] == b"WEBP":
-            return set(_riff_chunks(file, os.path.getsize(path)))
+            end = len(source) if isinstance(source, bytes) else os.path.getsize(source)
+            return set(_riff_chunks(file, end))
         if head[:8] == b"\x89PNG\r\n\x1a\n":
             file.seek(8)
             return set(_png_chunks(file))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ class Source:
         """SHA-256 over the relative paths and labels: the same list, the same order of training."""
         digest = hashlib.sha256()
         for record in self.train:
-            relative = Path(record.path).relative_to(self.root).as_posix()
+            relative = Path(os.path.relpath(record.path, self.root)).as_posix()
             digest.update(f"{record.label} {relative}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 

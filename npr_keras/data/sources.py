@@ -11,9 +11,9 @@ from npr_keras.errors import LayoutError
 SOURCES = {"progan": ("progan", "ForenSynths_train_val", "ForenSynths", "CNNDetection", ".")}
 SIMULATED = "simulated"  # made, not found: see npr_keras.simulation.named
 _WHERE = (
-    "The ProGAN training set (72 GB) is the Hugging Face data set sywang/CNNDetection: "
-    "progan_train.7z.001 to .007 and progan_val.zip. Any folder with "
-    "train/<class>/{0_real,1_fake} will do as well: --source DIR."
+    "To fetch the ProGAN training set (72 GB): npr-keras data download progan --data-root DIR. "
+    "Without a download: --source simulated, or any folder of your own with "
+    "train/<class>/{0_real,1_fake}: --source DIR."
 )
 
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from npr_keras.data.folder import LABEL_FOLDERS
+from npr_keras.data.layout import LABEL_FOLDERS
 from npr_keras.errors import DownloadError, MissingPackageError
 
 ENDINGS = (".zip", ".7z")

@@ -40,8 +40,7 @@ def fit_probability(labels: np.ndarray, logits: np.ndarray) -> tuple[float, floa
             f"Received: {counts[0]} real, {counts[1]} generated. From real ones alone a threshold can "
             "be found: --reals and --fpr."
         )
-    target = np.where(labels == 1, (counts[1] + 1) / (counts[1] + 2), 1 / (counts[0] + 2))
-    weight = np.where(labels == 1, 0.5 / counts[1], 0.5 / counts[0]) * len(labels)
+    target, weight = _targets(labels)
     centre, scale = logits.mean(), logits.std() or 1.0
     inputs = np.tile((logits - centre) / scale, 2)[:, None]
     both = np.repeat([1, 0], len(labels))
@@ -56,6 +55,51 @@ def fit_probability(labels: np.ndarray, logits: np.ndarray) -> tuple[float, floa
     return 1 / slope, float(centre - fit.intercept_[0] * scale / fit.coef_[0, 0])
 
 
+def shift_interval(
+    labels: np.ndarray, logits: np.ndarray, temperature: float, shift: float
+) -> tuple[float, float]:
+    """Where the shift of `fit_probability` would lie with other images: a 95 % interval.
+
+    The sandwich estimate of the fit's variance (Huber, "The behavior of maximum likelihood estimates
+    under nonstandard conditions", Berkeley Symposium, 1967), real and generated images being drawn
+    apart, and the delta method.
+
+    Args:
+        labels, logits: What was fitted, (n,).
+        temperature, shift: What was found.
+    """
+    labels, logits = np.asarray(labels), np.asarray(logits, np.float64)
+    target, weight = _targets(labels)
+    inputs = np.stack([logits, np.ones(len(logits))], axis=1)
+    fitted = 1 / (1 + np.exp(-np.clip((logits - shift) / temperature, -700, 700)))
+    curvature = (inputs * (weight * fitted * (1 - fitted))[:, None]).T @ inputs
+    scores = inputs * (weight * (target - fitted))[:, None]
+    for label in (0, 1):
+        scores[labels == label] -= scores[labels == label].mean(0)
+    bread = np.linalg.pinv(curvature)
+    gradient = np.array(
+        [-shift * temperature, -temperature]
+    )  # of -b / a, a = 1 / T, b = -shift / T
+    variance = gradient @ bread @ (scores.T @ scores) @ bread @ gradient
+    half = float(_normal_quantile(0.5 + CONFIDENCE / 2) * np.sqrt(max(0.0, variance)))
+    return shift - half, shift + half
+
+
+def _normal_quantile(share: float) -> float:
+    """Of the standard normal distribution."""
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(share)
+
+
+def _targets(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Platt's targets, and weights by which both labels count alike."""
+    counts = [int((labels == label).sum()) for label in (0, 1)]
+    target = np.where(labels == 1, (counts[1] + 1) / (counts[1] + 2), 1 / (counts[0] + 2))
+    weight = np.where(labels == 1, 0.5 / counts[1], 0.5 / counts[0]) * len(labels)
+    return target, weight
+
+
 @dataclass(frozen=True)
 class RateThreshold:
     """A threshold for a false-positive rate.
@@ -63,12 +107,14 @@ class RateThreshold:
     Attributes:
         threshold: The logit; images above it are called generated.
         rate: The rate that is not exceeded, with the confidence.
+        lowest: Below this score the rate is exceeded, with the same confidence.
         above, images: How many real images are above it, of how many.
         interval: Exact binomial (Clopper-Pearson) 95 % interval of the rate, two-sided.
     """
 
     threshold: float
     rate: float
+    lowest: float
     above: int
     images: int
     interval: tuple[float, float]
@@ -109,7 +155,9 @@ def threshold_at_rate(logits: np.ndarray, rate: float) -> RateThreshold:
     k = int(np.flatnonzero(beta.ppf(CONFIDENCE, ks + 1, count - ks) <= rate)[-1])
     threshold = float(logits[count - 1 - k])
     above = int((logits > threshold).sum())
-    return RateThreshold(threshold, rate, above, count, binomial_interval(above, count))
+    over = np.flatnonzero(beta.ppf(1 - CONFIDENCE, ks + 1, count - ks) >= rate)
+    lowest = float(logits[count - 1 - over[0]]) if len(over) else float(logits[0])
+    return RateThreshold(threshold, rate, lowest, above, count, binomial_interval(above, count))
 
 
 def images_needed(rate: float) -> int:

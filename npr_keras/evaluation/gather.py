@@ -10,6 +10,7 @@ from pathlib import Path
 from npr_keras.config import PROTOCOLS
 from npr_keras.data.folder import find_sets
 from npr_keras.data.records import ImageSet
+from npr_keras.data.walk import Skipped
 from npr_keras.errors import LayoutError, MissingSetError
 from npr_keras.evaluation.suites import Located, SubTestset
 
@@ -29,13 +30,16 @@ class Gathered:
     ignored: list[str]
 
 
-def gather(located: Sequence[Located], allow_missing: bool = False) -> Gathered:
+def gather(
+    located: Sequence[Located], allow_missing: bool = False, skipped: Skipped | None = None
+) -> Gathered:
     """Lists the images of suites; the table of suites decides which folders count.
 
     Args:
         located: See `npr_keras.evaluation.suites.locate`.
         allow_missing: Take what is there. A sub-testset without one of its classes is left out: its
             figures would be others.
+        skipped: Filled in with what was passed over.
 
     Raises:
         MissingSetError: If anything is missing and that is not allowed, or nothing is there.
@@ -46,7 +50,7 @@ def gather(located: Sequence[Located], allow_missing: bool = False) -> Gathered:
         gathered.ignored.extend(f"{title}/{name}" for name in one.extra)
         for sub in one.suite.sets:
             folder = one.found.get(sub.folder)
-            found = _records(sub, folder, gathered) if folder else None
+            found = _records(sub, folder, gathered, skipped) if folder else None
             if folder is None:
                 gathered.missing.append(f"{title}/{sub.folder}")
             if found:
@@ -56,7 +60,9 @@ def gather(located: Sequence[Located], allow_missing: bool = False) -> Gathered:
     return gathered
 
 
-def _records(sub: SubTestset, folder: Path, gathered: Gathered) -> ImageSet | None:
+def _records(
+    sub: SubTestset, folder: Path, gathered: Gathered, skipped: Skipped | None
+) -> ImageSet | None:
     """The images of one sub-testset; None, and a note, where it is not whole."""
     name = f"{sub.suite}/{sub.folder}"
     parts = [(folder, "")]
@@ -70,7 +76,7 @@ def _records(sub: SubTestset, folder: Path, gathered: Gathered) -> ImageSet | No
     records = []
     for path, class_name in parts:
         try:
-            (found,), _ = find_sets(path, pool=True) if path else ([None], [])
+            (found,), _ = find_sets(path, True, None, skipped) if path else ([None], [])
         except LayoutError:
             found = None
         if found is None:

@@ -100,6 +100,7 @@ def _model(evaluation: Evaluation) -> dict:
         "sha256": evaluation.identity,
         "backend": evaluation.backend,
         "threshold": evaluation.threshold,
+        "notice": evaluation.profile.notice if evaluation.profile else "",
         "sets": [_row(result) for result in results],
         "suites": suites,
         "mean": _mean(results),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 from PIL import Image
 
@@ -12,9 +14,12 @@ RANGE = 0.1  # of the NPR maps' colours: a difference of this part of the full s
 _DIVERGING = "RdBu_r"  # red speaks for generated, blue for real
 
 
+_TITLE_COLUMNS = 110  # of the figure's width
+
+
 @plain_text
-def explanation_figure(explanation: Explanation, title: str, probability: float | None = None):
-    """One figure of one picture.
+def explanation_figure(explanation: Explanation, title: str, lines=(), footer: str = ""):
+    """One figure of one image.
 
     Above: the picture, and its NPR map channel by channel (Figure 1 of the paper). Below: the
     class activation map at its own resolution, the same laid over the picture, and the logit of
@@ -22,35 +27,37 @@ def explanation_figure(explanation: Explanation, title: str, probability: float 
 
     Args:
         explanation: See `npr_keras.explain.explain`.
-        title: Above it all.
-        probability: To be told beside the logit, if any.
+        title: Above it all: the image and the verdict.
+        lines: Below the title: the score, the reasons.
+        footer: Below it all: the model, the date.
 
     Returns:
         A matplotlib figure.
     """
-    drawing = figure(11, 6.2)
+    height, width = explanation.pixels.shape[:2]
+    below = [part for line in lines for part in textwrap.wrap(line, _TITLE_COLUMNS)]
+    # Panels of the image's shape, within bounds: a panorama is not drawn as a thread.
+    drawing = figure(11, 2 * 2.4 * min(1.8, max(0.55, height / width)) + 1.7 + 0.17 * len(below))
     panels = drawing.subplots(2, 4)
-    told = f"logit {explanation.logit:+.2f}"
-    if probability is not None:
-        told += f", probability of being generated {probability:.3f}"
-    drawing.suptitle(f"{title}\n{told}", fontsize=11, x=0.01, ha="left")
-    _show_picture(panels[0, 0], explanation.pixels, "picture")
+    head = "\n".join([_short(title, _TITLE_COLUMNS), *below])
+    drawing.suptitle(head, fontsize=10, x=0.01, ha="left")
+    drawing.supxlabel(footer, fontsize=7, x=0.01, ha="left", color="#555555")
+    _show_picture(panels[0, 0], explanation.pixels, "image")
     _show_maps(drawing, panels[0, 1:], difference_of_pixels(explanation))
 
     limit = max(1e-3, float(np.abs(explanation.activation + explanation.bias).max()))
     shown = explanation.activation + explanation.bias
     heat = panels[1, 0].imshow(shown, cmap=_DIVERGING, vmin=-limit, vmax=limit)
     panels[1, 0].set_title("class activation\nits mean is the logit", fontsize=9)
-    height, width = explanation.pixels.shape[:2]
     panels[1, 1].imshow(_grey(explanation.pixels), cmap="gray", vmin=0, vmax=255)
     panels[1, 1].imshow(
         shown, cmap=_DIVERGING, vmin=-limit, vmax=limit, alpha=0.55,
         extent=(-0.5, width - 0.5, height - 0.5, -0.5), interpolation="bilinear",
     )  # fmt: skip
-    panels[1, 1].set_title("laid over the picture", fontsize=9)
+    panels[1, 1].set_title("laid over the image", fontsize=9)
     _show_regions(panels[1, 2], explanation, limit)
     _bar(drawing, heat, list(panels[1, :3]), "logit: red speaks for generated, blue for real")
-    _histogram(panels[1, 3], [("this picture", difference_of_pixels(explanation), "black")])
+    _histogram(panels[1, 3], [("this image", difference_of_pixels(explanation), "black")])
     for axes in (*panels[0], *panels[1, :3]):
         axes.set_xticks([])
         axes.set_yticks([])
@@ -163,6 +170,9 @@ def _histogram(axes, parts):
         counts, _ = np.histogram(np.clip(values[counted], -RANGE, RANGE), edges, density=True)
         axes.stairs(counts, edges, color=colour, label=name)
     axes.set_yscale("log")
+    axes.minorticks_off()
+    # matplotlib's own labels of a logarithmic axis are formulas.
+    axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
     axes.set_title("differences within blocks", fontsize=9)
     axes.set_xlabel("parts of full scale", fontsize=8)
     axes.tick_params(labelsize=7)

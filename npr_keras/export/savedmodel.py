@@ -12,13 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from npr_keras.data import graph
+from npr_keras.data.examine import MAX_PIXELS
 from npr_keras.errors import ExportError
 from npr_keras.export.freeze import freeze
 from npr_keras.findings import Calibration
 from npr_keras.models.detector import Detector
-from npr_keras.predict.facts import LABELS, Facts
+from npr_keras.predict.facts import LABELS, UNCALIBRATED_LABEL, Facts
 from npr_keras.predict.savedmodel import FACTS
-from npr_keras.predict.score_files import MAX_PIXELS
 
 EXTRA = "assets.extra"  # what TF Serving leaves alone but for the warm-up requests
 WARM_UP = "tf_serving_warmup_requests"
@@ -51,22 +51,42 @@ class ServedDetector(tf.Module):
         features, logits = self._frozen(pixels)
         return features, tf.reshape(logits, [-1])
 
+    def logits(self, pixels):
+        """Logits, (B,), of any batch: none of an empty one, NaN for fewer than 2 x 2 pixels."""
+        shape = tf.shape(pixels)
+        return tf.cond(
+            (shape[0] > 0) & (tf.minimum(shape[1], shape[2]) >= 2),
+            lambda: self.score(pixels)[1],
+            lambda: tf.fill(shape[:1], np.float32(np.nan)),
+        )
+
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="images")])
     def images(self, images):
         """Encoded images of any size; one that cannot be decoded spoils its own row alone."""
-        return self._answer(self._score_encoded(images))
+        logits = self._score_encoded(images)
+        return self._answer(logits, _why_unscored(images, tf.math.is_nan(logits)))
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, name="pixels")])
     def pixels(self, pixels):
         """Pixels that the protocol was applied to already."""
-        return self._answer(self.score(tf.cast(pixels, tf.float32))[1])
+        logits = self.logits(tf.cast(pixels, tf.float32))
+        tiny = tf.where(tf.math.is_nan(logits), "fewer than 2 x 2 pixels", "")
+        return self._answer(logits, tiny)
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32, name="pixels")])
     def pixels_float32(self, pixels):
-        """The same, values from 0 to 255 as floats; what is none of these spoils its own row."""
-        finite = tf.reduce_all(tf.math.is_finite(pixels), axis=[1, 2, 3])
-        logits = self.score(pixels)[1]
-        return self._answer(tf.where(finite, logits, np.float32(np.nan)))
+        """The same, values from 0 to 255 as floats; other values spoil their own row.
+
+        Fractions that all lie between 0 and 1 are an image scaled to 1.
+        """
+        axes = [1, 2, 3]
+        low, high = tf.reduce_min(pixels, axes), tf.reduce_max(pixels, axes)
+        scaled = (high <= 1) & tf.reduce_any((pixels > 0) & (pixels < 1), axes)
+        finite = tf.reduce_all(tf.math.is_finite(pixels), axes)
+        fits = finite & (low >= 0) & (high <= 255) & ~scaled
+        logits = tf.where(fits, self.logits(pixels), np.float32(np.nan))
+        wrong = tf.where(scaled, "an image scaled to 1: expected 0 to 255", "not 0 to 255")
+        return self._answer(logits, tf.where(fits, "", wrong))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
     def classify(self, inputs):
@@ -105,7 +125,7 @@ class ServedDetector(tf.Module):
         size = self.protocol.fixed_size
 
         def load(index, data):
-            pixels = graph.preprocess(graph.decode(unwrap(data), cmyk=True), self.protocol)
+            pixels = graph.preprocess(graph.decode(unwrap(data), alone=True), self.protocol)
             fits = tf.size(pixels, tf.int64) <= 3 * MAX_PIXELS
             with tf.control_dependencies([tf.debugging.Assert(fits, ["too large"])]):
                 pixels = tf.identity(pixels)
@@ -125,11 +145,7 @@ class ServedDetector(tf.Module):
         indices, values = indices[:-1], values[:-1]
         logits = values
         if size:  # no image at all is more than the convolutions' kernels bear
-            logits = tf.cond(
-                tf.shape(values)[0] > 0,
-                lambda: self.score(tf.cast(values, tf.float32))[1],
-                lambda: tf.zeros([0]),
-            )
+            logits = self.logits(tf.cast(values, tf.float32))
         empty = tf.fill([count], tf.constant(np.nan, tf.float32))
         return tf.tensor_scatter_nd_update(empty, indices[:, None], logits)
 
@@ -137,14 +153,17 @@ class ServedDetector(tf.Module):
         calibration: Calibration = self.calibration
         return tf.sigmoid((logits - calibration.shift) / calibration.temperature)
 
-    def _answer(self, logits):
+    def _answer(self, logits, errors=None):
         valid = ~tf.math.is_nan(logits)
         labels = tf.where(logits > self.calibration.threshold, LABELS[1], LABELS[0])
+        if not self.calibration.images:
+            labels = tf.fill(tf.shape(logits), UNCALIBRATED_LABEL)
         return {
             "probability": self._probability(logits),
             "logit": logits,
             "label": tf.where(valid, labels, ""),
             "valid": valid,
+            "error": tf.fill(tf.shape(logits), "") if errors is None else errors,
         }
 
     @property
@@ -159,6 +178,31 @@ class ServedDetector(tf.Module):
             "activation": self.activation,
             "facts": self.facts,
         }
+
+
+def _why_unscored(images, unscored):
+    """A sentence for each image that has no score, "" for the others."""
+
+    def starts_with(prefix, at=0):
+        return tf.strings.substr(tf.strings.join([images, " " * 16]), at, len(prefix)) == prefix
+
+    known = starts_with("BM") | starts_with("GIF8")
+    for prefix in (b"\xff\xd8\xff", b"\x89PNG"):
+        known |= starts_with(prefix)
+    webp = starts_with("RIFF") & starts_with("WEBP", 8)
+    reason = tf.where(
+        known,
+        "cannot be decoded: broken, or of a kind that this graph leaves to Pillow; or too large, or "
+        "too small",
+        "not a JPEG, PNG, WebP, BMP or GIF file",
+    )
+    reason = tf.where(
+        webp,
+        "this WebP cannot be decoded: broken, animated, or the server's TensorFlow is older than 2.20",
+        reason,
+    )
+    reason = tf.where(tf.strings.length(images) == 0, "empty", reason)
+    return tf.where(unscored, reason, "")
 
 
 def _image_of_example(data):

@@ -141,12 +141,13 @@ class NPR(keras.layers.Layer):
         if isinstance(side, int) and side % self.window == 0:
             return x
         if self.incomplete == "drop":
-            return _cut(x, axis, side - side % self.window)
+            # In this form JAX sees, for a side that is not known yet, that blocks fill it.
+            return _cut(x, axis, side // self.window * self.window)
         last = [slice(None)] * 4
         last[axis] = slice(-1, None)
         # One pixel less than a block is always enough; what is too much is cut off here.
         x = ops.concatenate([x, *[x[tuple(last)]] * (self.window - 1)], axis=axis)
-        return _cut(x, axis, side + (-side) % self.window)
+        return _cut(x, axis, -(-side // self.window) * self.window)
 
     def _block_shapes(self, shape):
         """The shape with each spatial axis split in two, and the shape to come back to."""

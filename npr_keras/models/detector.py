@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 
 import keras
+import numpy as np
 from keras import initializers, layers
 
 from npr_keras.config import PROTOCOLS, DetectorConfig
-from npr_keras.errors import ConfigError
-from npr_keras.layers import NPR, Normalise
+from npr_keras.data.arrays import require_range
+from npr_keras.errors import CheckpointError, ConfigError
+from npr_keras.layers.normalise import Normalise
+from npr_keras.layers.npr import NPR
 from npr_keras.layers.precision import at_least_float32
 from npr_keras.models.blocks import bottleneck, stem
 from npr_keras.profile import ModelProfile
@@ -36,6 +41,7 @@ class Detector(keras.Model):
         profile: What is known about it, a `ModelProfile`. Default: images are resized to 256, and
             nothing was measured.
         name: The model's name.
+        dtype: A dtype policy for its layers, such as "mixed_bfloat16". Default: the global one.
 
     Input shape:
         (B, H, W, 3), RGB from 0 to 255, any float or integer dtype; H and W free.
@@ -46,82 +52,73 @@ class Detector(keras.Model):
     Example:
         >>> detector = Detector(DetectorConfig())
         >>> detector.count_params()
-        1444673
+        1447873
 
     Reference:
         Tan et al., CVPR 2024, section 3.3 and the official code's `resnet50` with two stages.
     """
 
-    def __init__(self, config=None, representation=None, profile=None, name="npr", **kwargs):
-        # === Layers ===
+    def __init__(
+        self, config=None, representation=None, profile=None, name="npr", dtype=None, **kwargs
+    ):
         if config is None:
             config = DetectorConfig()
         if not isinstance(config, DetectorConfig):
             raise ConfigError(f"Detector: `config` must be a DetectorConfig. Received: {config!r}")
-        precise = at_least_float32(keras.config.dtype_policy().compute_dtype)
-        if representation is None:
-            representation = NPR(data_format="channels_last", dtype=precise, name="representation")
-        if not isinstance(representation, keras.layers.Layer):
-            raise ConfigError(
-                "Detector: `representation` must be a Keras layer, such as npr_keras.layers.NPR(). "
-                f"Received: {representation!r}"
-            )
         if profile is None:
             profile = ModelProfile(PROTOCOLS["resize256"])
         if not isinstance(profile, ModelProfile):
             raise ConfigError(f"Detector: `profile` must be a ModelProfile. Received: {profile!r}")
-        data_format = _fast_data_format()
-
-        # === Functional model ===
-        inputs = keras.Input((None, None, 3), dtype="float32", name="pixels")
-        x = Normalise(config.mean, config.std, dtype=precise, name="normalise")(inputs)
-        x = representation(x)
-        if data_format == "channels_first":
-            x = layers.Permute((3, 1, 2), name="channels_first")(x)
-        x = stem(x, config.width, data_format)
-        for stage, units in enumerate(config.blocks):
-            for unit in range(units):
-                x = bottleneck(
-                    x,
-                    filters=config.width * 2**stage,
-                    strides=2 if stage > 0 and unit == 0 else 1,
-                    project=unit == 0,
-                    data_format=data_format,
-                    name=f"layer{stage + 1}_{unit}",
-                )
-        x = layers.GlobalAveragePooling2D(data_format=data_format, dtype=precise, name="pool")(x)
-        bound = 1 / math.sqrt(x.shape[-1])  # torch.nn.Linear's default for weight and bias
-        outputs = layers.Dense(
-            1,
-            kernel_initializer=initializers.RandomUniform(-bound, bound),
-            bias_initializer=initializers.RandomUniform(-bound, bound),
-            dtype=precise,
-            name="fc1",
-        )(x)
-        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
-
-        # === Config ===
+        with _policy(dtype):
+            representation, inputs, outputs = _network(config, representation)
+            super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
         self.config = config
         self.representation = representation
         self.profile = profile
+        self._given_dtype = dtype
+
+    def predict(self, x, *args, **kwargs):
+        """As `keras.Model.predict`; an array scaled to 0..1 raises PixelError."""
+        _require_pixels(x)
+        return super().predict(x, *args, **kwargs)
+
+    def predict_on_batch(self, x):
+        """As `keras.Model.predict_on_batch`; an array scaled to 0..1 raises PixelError."""
+        _require_pixels(x)
+        return super().predict_on_batch(x)
 
     @property
     def preprocessing(self):
         """How an image file becomes this detector's input: a `Preprocessing`."""
         return self.profile.preprocessing
 
+    def save(self, filepath, *args, **kwargs):
+        """As `keras.Model.save`, to a `.keras` file alone."""
+        if os.fspath(filepath).endswith((".h5", ".hdf5")):
+            raise CheckpointError(
+                "An HDF5 file does not hold what this detector is rebuilt from. Expected a name that ends "
+                f"in .keras. Received: {os.fspath(filepath)}"
+            )
+        super().save(filepath, *args, **kwargs)
+
     def get_config(self):
+        dtype = self._given_dtype
         return {
             "name": self.name,
             "trainable": self.trainable,
             "config": self.config.to_dict(),
             "profile": self.profile.to_dict(),
             "representation": keras.saving.serialize_keras_object(self.representation),
+            "dtype": dtype if dtype is None else keras.dtype_policies.get(dtype).name,
+            # What was done to single layers, by their names.
+            "frozen": [layer.name for layer in self.layers if not layer.trainable],
+            "quantized": {layer.name: mode for layer in self.layers if (mode := _mode(layer))},
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
+        frozen, quantized = config.pop("frozen", ()), config.pop("quantized", {})
         network = dict(config["config"])
         if "profile" not in config:  # version 0.1 kept both in one
             config["profile"] = {k: network.pop(k) for k in _PROFILE if k in network}
@@ -130,7 +127,74 @@ class Detector(keras.Model):
         config["representation"] = keras.saving.deserialize_keras_object(
             config["representation"], custom_objects=custom_objects
         )
-        return cls(**config)
+        detector = cls(**config)
+        for layer in detector.layers:
+            if layer.name in quantized:
+                layer.quantize(quantized[layer.name])
+            if layer.name in frozen:
+                layer.trainable = False
+        return detector
+
+
+def _network(config: DetectorConfig, representation):
+    """The functional graph: its representation layer, its input and its output."""
+    precise = at_least_float32(keras.config.dtype_policy().compute_dtype)
+    if representation is None:
+        representation = NPR(data_format="channels_last", dtype=precise, name="representation")
+    if not isinstance(representation, keras.layers.Layer):
+        raise ConfigError(
+            "Detector: `representation` must be a Keras layer, such as npr_keras.layers.NPR(). "
+            f"Received: {representation!r}"
+        )
+    data_format = _fast_data_format()
+    inputs = keras.Input((None, None, 3), dtype="float32", name="pixels")
+    x = Normalise(config.mean, config.std, dtype=precise, name="normalise")(inputs)
+    x = representation(x)
+    if data_format == "channels_first":
+        x = layers.Permute((3, 1, 2), name="channels_first")(x)
+    x = stem(x, config.width, data_format)
+    for stage, units in enumerate(config.blocks):
+        for unit in range(units):
+            x = bottleneck(
+                x,
+                filters=config.width * 2**stage,
+                strides=2 if stage > 0 and unit == 0 else 1,
+                project=unit == 0,
+                data_format=data_format,
+                name=f"layer{stage + 1}_{unit}",
+            )
+    x = layers.GlobalAveragePooling2D(data_format=data_format, dtype=precise, name="pool")(x)
+    bound = 1 / math.sqrt(x.shape[-1])  # torch.nn.Linear's default for weight and bias
+    outputs = layers.Dense(
+        1,
+        kernel_initializer=initializers.RandomUniform(-bound, bound),
+        bias_initializer=initializers.RandomUniform(-bound, bound),
+        dtype=precise,
+        name="fc1",
+    )(x)
+    return representation, inputs, outputs
+
+
+@contextlib.contextmanager
+def _policy(dtype):
+    """Layers that are made inside have this policy; None leaves the global one."""
+    before = keras.config.dtype_policy()
+    if dtype is not None:
+        keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _mode(layer) -> str | None:
+    """How a layer was quantised; None where it was not."""
+    return getattr(layer.dtype_policy, "quantization_mode", None)
+
+
+def _require_pixels(x) -> None:
+    if isinstance(x, np.ndarray):
+        require_range(x)
 
 
 _PROFILE = ("preprocessing", "calibration", "robustness")

@@ -7,6 +7,7 @@ The network is the same, so this is a matter of names and of axes: PyTorch keeps
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from npr_keras.atomic import replacing
 from npr_keras.config import DetectorConfig
 from npr_keras.errors import CheckpointError, MissingPackageError
-from npr_keras.layers import NPR
+from npr_keras.layers.npr import NPR
 
 _BATCH_NORM = {
     "weight": "gamma",
@@ -24,7 +25,13 @@ _BATCH_NORM = {
 }
 # Steps that PyTorch's batch norm has counted. Nothing reads it at momentum 0.1.
 _COUNTER = "num_batches_tracked"
-_WRAPPERS = ("model", "state_dict")
+_WRAPPERS = ("model", "state_dict", "model_state_dict", "net", "network", "weights")
+_PREFIXES = (
+    "module.",
+    "_orig_mod.",
+    "model.",
+    "net.",
+)  # of DataParallel, torch.compile, and holders
 
 
 def name_map(detector) -> dict[str, tuple[object, str]]:
@@ -94,7 +101,7 @@ def from_state_dict(detector, state: Mapping[str, np.ndarray]) -> None:
         CheckpointError: Naming every missing and unexpected key and every wrong shape.
     """
     names = name_map(detector)
-    given = {key.removeprefix("module."): value for key, value in state.items()}
+    given = {_bare(key): value for key, value in state.items()}
     given = {key: value for key, value in given.items() if not key.endswith(_COUNTER)}
     faults = [f"  missing     {key} {_shape(*names[key])}" for key in names if key not in given]
     faults += [f"  unexpected  {key}" for key in given if key not in names]
@@ -110,8 +117,21 @@ def from_state_dict(detector, state: Mapping[str, np.ndarray]) -> None:
             "The checkpoint does not fit this detector "
             f"({len(names)} parameters expected, {len(given)} received):\n" + "\n".join(shown)
         )
+    broken = [key for key in names if not np.isfinite(np.asarray(given[key], np.float32)).all()]
+    if broken:
+        raise CheckpointError(
+            f"The checkpoint holds values that are not finite, in {len(broken)} parameters, the first "
+            f"{broken[0]}. A training that diverged leaves such weights."
+        )
     for key, (variable, kind) in names.items():
         variable.assign(_from_official(np.asarray(given[key], np.float32), kind))
+
+
+def _bare(key: str) -> str:
+    """A parameter's name without what wrapped its module, in any order and number."""
+    while prefix := next((p for p in _PREFIXES if key.startswith(p)), ""):
+        key = key.removeprefix(prefix)
+    return key
 
 
 def _require_official(detector):
@@ -152,8 +172,9 @@ def load_pth(path: str | os.PathLike) -> dict[str, np.ndarray]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     # torch.load raises pickle, zip, runtime and attribute errors, depending on what is broken.
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"{path} is not a PyTorch checkpoint of weights: {reason}") from error
+        raise CheckpointError(
+            f"{path} is not a PyTorch checkpoint of weights: {_what(path)}"
+        ) from error
     for wrapper in _WRAPPERS:
         if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
             state = state[wrapper]
@@ -169,6 +190,24 @@ def load_pth(path: str | os.PathLike) -> dict[str, np.ndarray]:
         key: (value.detach().float() if value.is_floating_point() else value.detach()).numpy()
         for key, value in state.items()
     }
+
+
+def _what(path: str) -> str:
+    """What a file is that cannot be loaded; PyTorch's own advice would be to run its code."""
+    with open(path, "rb") as file:
+        head = file.read(200)
+    if head.lstrip()[:1] == b"<":
+        return "it is a web page. Download the file itself"
+    if head.startswith(b"version https://git-lfs"):
+        return "it is a Git LFS pointer. Fetch the file itself: git lfs pull"
+    if not head:
+        return "it is empty"
+    if zipfile.is_zipfile(path) or head[:1] == b"\x80":
+        return (
+            "it holds more than weights, such as a whole pickled module, which would run as code. Save "
+            "its state_dict() instead"
+        )
+    return "it is damaged, or something else"
 
 
 def save_pth(state: Mapping[str, np.ndarray], path: str | os.PathLike) -> None:

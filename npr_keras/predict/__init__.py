@@ -7,14 +7,20 @@ the protocol its images are made by; `profile`, what is known about it (a `Model
 Keras is imported with `KerasPredictor` alone: other models start without it.
 """
 
+import importlib
+
 from npr_keras.predict.open import open_predictor
 
-__all__ = ["KerasPredictor", "open_predictor"]
+_LAZY = {
+    "KerasPredictor": "npr_keras.predict.keras_file",
+    "score_files": "npr_keras.predict.score_files",
+    "served_predictions": "npr_keras.predict.served",
+}
+
+__all__ = ["open_predictor", *_LAZY]
 
 
 def __getattr__(name):
-    if name != "KerasPredictor":
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from npr_keras.predict.keras_file import KerasPredictor
-
-    return KerasPredictor
+    return getattr(importlib.import_module(_LAZY[name]), name)

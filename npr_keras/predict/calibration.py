@@ -16,9 +16,10 @@ from npr_keras.evaluation.calibrate import (
     fit_probability,
     images_needed,
     reliability,
+    shift_interval,
     threshold_at_rate,
 )
-from npr_keras.findings import UNCALIBRATED, Calibration
+from npr_keras.findings import UNCALIBRATED, Calibration, with_band
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,17 @@ def calibrate(
     labels, logits = np.asarray(labels), np.asarray(logits)
     calibration = stored or UNCALIBRATED
     before = after = found = None
+    interval = (calibration.threshold, calibration.threshold)
     if labels.any() or rate is None:
         temperature, shift = fit_probability(labels, logits)
+        interval = shift_interval(labels, logits, temperature, shift)
         plain = np.array([UNCALIBRATED.probability(z) for z in logits])
         calibration = Calibration(temperature, shift, shift, len(labels))
         fitted = np.array([calibration.probability(z) for z in logits])
         before, after = reliability(labels, plain, True), reliability(labels, fitted, True)
     if rate is not None:
         found = threshold_at_rate(logits[labels == 0], rate)
+        interval = (found.lowest, found.threshold)
         calibration = dataclasses.replace(
             calibration,
             threshold=found.threshold,
@@ -90,7 +94,7 @@ def calibrate(
             false_positive_rate=rate,
             confidence=CONFIDENCE,
         )
-    calibration = dataclasses.replace(calibration, protocol=protocol)
+    calibration = with_band(dataclasses.replace(calibration, protocol=protocol), interval)
     needed = images_needed(rate) if rate is not None else None
     return Calibrated(calibration, before, after, found, needed)
 
@@ -106,5 +110,8 @@ def store(model: str | os.PathLike, **fields) -> None:
     from npr_keras.models.files import model_file
 
     detector = load_detector(model)
-    detector.profile = dataclasses.replace(detector.profile, **fields)
+    profile = dataclasses.replace(detector.profile, **fields)
+    if profile == detector.profile:  # the same again: the file stays the one that was exported
+        return
+    detector.profile = profile
     save_detector(detector, model_file(model))

@@ -12,7 +12,8 @@ from npr_keras.errors import CheckpointError, ConfigError
 from npr_keras.profile import ModelProfile
 from npr_keras.settings import Config
 
-LABELS = ("real", "generated")
+LABELS = ("no trace", "generated")
+UNCALIBRATED_LABEL = "uncalibrated"  # where no threshold holds for the pixels
 KEY = "npr_keras"  # what these facts are called inside a file
 
 
@@ -27,7 +28,8 @@ class Facts(Config):
         profile: What is known about it.
         source: SHA-256 of the `.keras` file that it was made from.
         versions: Of the packages that made it.
-        labels: What a logit at or below the threshold stands for, and one above it.
+        labels: What a logit at or below the threshold is called, and one above it; version 0.1 said
+            "real" for the first.
     """
 
     name: str
@@ -38,6 +40,13 @@ class Facts(Config):
     versions: dict
     labels: tuple[str, str] = LABELS
 
+    def __post_init__(self):
+        for name in ("name", "format", "quantize", "source"):
+            self._require(isinstance(getattr(self, name), str), name, "a text")
+        self._require(isinstance(self.versions, dict), "versions", "a dict")
+        texts = all(isinstance(label, str) for label in self.labels)
+        self._require(len(self.labels) == 2 and texts, "labels", "two texts")
+
     @classmethod
     def from_dict(cls, values):
         values = dict(values)
@@ -45,7 +54,7 @@ class Facts(Config):
             names = ("preprocessing", "calibration", "robustness")
             values["profile"] = {name: values.pop(name) for name in names}
         values["profile"] = ModelProfile.from_dict(values["profile"])
-        values["labels"] = tuple(values.get("labels", LABELS))
+        values["labels"] = tuple(values.get("labels", ("real", "generated")))
         return super().from_dict(values)
 
     def to_json(self) -> str:
@@ -65,7 +74,7 @@ def read_facts(text: str | None, path: str | os.PathLike) -> Facts:
         )
     try:
         return Facts.from_dict(json.loads(text))
-    except (ValueError, KeyError, TypeError, ConfigError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError) as error:
         raise CheckpointError(
             f"{os.fspath(path)}: cannot read what it says of itself: {error}"
         ) from error

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from npr_keras.config import Preprocessing
+from npr_keras.data.arrays import as_batch
 from npr_keras.models import Detector, load_detector
 from npr_keras.models.files import file_digest
 from npr_keras.profile import ModelProfile
@@ -23,6 +24,7 @@ class KerasPredictor:
 
     Attributes:
         identity: SHA-256 of the file; None for a detector that was passed as such.
+        path: Where it is; "" likewise.
 
     Example:
         >>> predictor = KerasPredictor("saved_models/npr")
@@ -32,10 +34,12 @@ class KerasPredictor:
 
     def __init__(self, detector: Detector | str | os.PathLike):
         self.identity: str | None = None
+        self.path = ""
         self._shapes: set = set()
         if not isinstance(detector, Detector):
             path, detector = detector, load_detector(detector)
             self.identity = file_digest(path)
+            self.path = os.fspath(path)
         self.detector = detector
 
     @property
@@ -49,7 +53,8 @@ class KerasPredictor:
         return self.detector.profile
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Scores images of one size: uint8 (B, H, W, 3) to float32 logits, (B,)."""
+        """Scores images of one size: uint8 (B, H, W, 3), see `as_batch`, to float32 logits, (B,)."""
+        images = as_batch(images)
         if keras.backend.backend() == "jax":
             self._forget(images.shape)
         return np.asarray(self.detector.predict_on_batch(images), np.float32)[:, 0]

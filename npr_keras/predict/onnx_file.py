@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from npr_keras.data.arrays import as_batch
 from npr_keras.errors import CheckpointError, MissingPackageError
 from npr_keras.predict.facts import KEY, Exported, read_facts
 
@@ -33,6 +34,7 @@ class ONNXPredictor(Exported):
         super().__init__(path, read_facts(known.get(KEY), path))
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Scores images of one size: uint8 (B, H, W, 3) to float32 logits, (B,)."""
+        """Scores images of one size: uint8 (B, H, W, 3), see `as_batch`, to float32 logits, (B,)."""
+        images = as_batch(images)
         (logits,) = self._session.run(["logit"], {"pixels": images})
         return logits

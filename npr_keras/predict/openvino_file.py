@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from npr_keras.data.arrays import as_batch
 from npr_keras.errors import CheckpointError, MissingPackageError
 from npr_keras.predict.facts import KEY, Exported, read_facts
 
@@ -41,5 +42,6 @@ class OpenVINOPredictor(Exported):
         return [self.path, os.path.splitext(self.path)[0] + ".bin"]
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Scores images of one size: uint8 (B, H, W, 3) to float32 logits, (B,)."""
+        """Scores images of one size: uint8 (B, H, W, 3), see `as_batch`, to float32 logits, (B,)."""
+        images = as_batch(images)
         return np.array(self._model(images)["logit"], np.float32)

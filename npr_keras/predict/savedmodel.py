@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from npr_keras.data.arrays import as_batch
 from npr_keras.errors import CheckpointError, MissingPackageError
 from npr_keras.predict.facts import Exported, first_line, read_facts
 
@@ -49,7 +50,8 @@ class SavedModelPredictor(Exported):
         return [os.path.join(self.path, "saved_model.pb")]
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Scores images of one size: uint8 (B, H, W, 3) to float32 logits, (B,)."""
+        """Scores images of one size: uint8 (B, H, W, 3), see `as_batch`, to float32 logits, (B,)."""
+        images = as_batch(images)
         return self._score(pixels=self._tf.constant(images))["logit"].numpy()
 
     def predict_encoded(self, images: list[bytes]) -> np.ndarray:

@@ -12,42 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from npr_keras.config import Preprocessing
-from npr_keras.data.decode import decode, preprocess
-from npr_keras.data.folder import iter_images
-from npr_keras.data.history import History, read_history
+from npr_keras.data.examine import Examined, examine
+from npr_keras.data.manifest import is_manifest, read_manifest
+from npr_keras.data.walk import Skipped, archive_hint, iter_images
 from npr_keras.errors import CheckpointError, DataError, UnreadableImageError
-from npr_keras.predict.verdict import judge
+from npr_keras.verdict import Prediction, conclude
 
-MAX_PIXELS = 40_000_000  # of what the detector sees; its first layer takes 64 bytes for each
 _AHEAD = 4  # images that are loaded while others are scored
 _AHEAD_PIXELS = 16_000_000  # of all of these together; one image alone may be larger
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What is said of one file.
-
-    Attributes:
-        path: The file.
-        error: Why there is no score; "" where there is one, and the rest holds.
-        logit: The detector's output.
-        probability: Of being generated, calibrated.
-        threshold: The logit above which images are called generated.
-        verdict: "real", "generated" or "inconclusive".
-        reasons: Why it is inconclusive.
-        pixels: What the detector saw: the protocol's name and the size.
-        history: What the file tells of itself.
-    """
-
-    path: str
-    error: str = ""
-    logit: float = float("nan")
-    probability: float = float("nan")
-    threshold: float = float("nan")
-    verdict: str = ""
-    reasons: tuple[str, ...] = ()
-    pixels: str = ""
-    history: History | None = None
 
 
 def score_files(
@@ -55,15 +27,17 @@ def score_files(
     paths: Iterable[str | os.PathLike],
     protocol: Preprocessing,
     batch_size: int = 16,
+    skipped: Skipped | None = None,
 ) -> Iterator[Prediction]:
     """Scores images.
 
     Args:
         predictor: What scores them: `predict(images)` and `profile`.
-        paths: Image files, and folders, which are searched with everything below them. Taken one
-            by one: it may be endless.
+        paths: Image files; folders, which are searched with everything below them; CSV or Parquet
+            tables with a column `path`. Taken one by one: it may be endless.
         protocol: How files become pixels.
         batch_size: Images of one size that are scored together, at most.
+        skipped: Filled in with what is passed over in folders.
 
     Yields:
         A `Prediction` for each image, in order. What cannot be read has an `error`.
@@ -71,8 +45,22 @@ def score_files(
     Raises:
         CheckpointError: If the model gives NaN.
     """
+    yield from _in_batches(
+        predictor, _load_ahead(expand(paths, skipped), protocol), protocol, batch_size
+    )
+
+
+def predictions(
+    predictor, sources: Iterable[tuple[str, object]], protocol: Preprocessing, batch_size: int = 16
+) -> Iterator[Prediction]:
+    """As `score_files`, of pairs of a name and what `npr_keras.data.examine.examine` takes."""
+    entries = ((name, source, "") for name, source in sources)
+    yield from _in_batches(predictor, _load_ahead(entries, protocol), protocol, batch_size)
+
+
+def _in_batches(predictor, images, protocol: Preprocessing, batch_size: int):
     loaded: list[_Loaded] = []
-    for one in _load_ahead(paths, protocol):
+    for one in images:
         if one:
             loaded.append(one)
         # None: nothing more is ready by now. What is there does not wait for it.
@@ -82,7 +70,7 @@ def score_files(
     yield from _score(predictor, loaded, protocol)
 
 
-def _load_ahead(paths, protocol: Preprocessing) -> Iterator[_Loaded | None]:
+def _load_ahead(entries, protocol: Preprocessing) -> Iterator[_Loaded | None]:
     """Images in order, some loaded while others are scored; None where one has to be waited for."""
     ready: queue.Queue = queue.Queue(_AHEAD)
     stopped = threading.Event()
@@ -98,7 +86,7 @@ def _load_ahead(paths, protocol: Preprocessing) -> Iterator[_Loaded | None]:
 
     def read(pool):
         try:
-            for entry in _expand(paths):
+            for entry in entries:
                 if not put(pool.submit(_load, entry, protocol)):
                     return
             put(None)
@@ -128,92 +116,86 @@ def _load_ahead(paths, protocol: Preprocessing) -> Iterator[_Loaded | None]:
 
 @dataclass
 class _Loaded:
-    path: str
-    pixels: np.ndarray | None = None
-    history: History | None = None
+    name: str
+    image: Examined | None = None
     error: str = ""
 
 
-def too_large(pixels: np.ndarray) -> str:
-    """What is said of a picture of more than `MAX_PIXELS`."""
-    return (
-        f"{pixels.shape[1]} x {pixels.shape[0]} pixels are more than are scored at once "
-        f"({MAX_PIXELS:,}); --protocol centercrop looks at the middle of it"
-    )
-
-
 def _size(loaded: list[_Loaded]) -> int:
-    return sum(one.pixels.size // 3 for one in loaded if one.pixels is not None)
+    return sum(one.image.pixels.size // 3 for one in loaded if one.image)
 
 
-def _load(entry: tuple[str, str], protocol: Preprocessing) -> _Loaded:
-    path, error = entry
+def _load(entry: tuple[str, object, str], protocol: Preprocessing) -> _Loaded:
+    name, source, error = entry
     if error:
-        return _Loaded(path, error=error)
+        return _Loaded(name, error=error)
     try:
-        pixels = decode(path)
-        seen = preprocess(pixels, protocol)
-        height, width = seen.shape[:2]
-        if height * width > MAX_PIXELS:
-            raise UnreadableImageError(f"Cannot use {path}: {too_large(seen)}")
-        return _Loaded(path, seen, read_history(path, pixels))
+        return _Loaded(name, examine(source, protocol))
     except (UnreadableImageError, OSError) as fault:
-        return _Loaded(path, error=str(fault))
+        return _Loaded(name, error=str(fault))
 
 
 def _score(predictor, loaded: list[_Loaded], protocol: Preprocessing) -> Iterator[Prediction]:
     """Scores what is of one size together; gives it back in order."""
     sizes: dict[tuple[int, ...], list[int]] = {}
     for i, one in enumerate(loaded):
-        if one.pixels is not None:
-            sizes.setdefault(one.pixels.shape, []).append(i)
+        if one.image:
+            sizes.setdefault(one.image.pixels.shape, []).append(i)
     logits: dict[int, float] = {}
     for indices in sizes.values():
-        found = predictor.predict(np.stack([loaded[i].pixels for i in indices]))
+        found = predictor.predict(np.stack([loaded[i].image.pixels for i in indices]))
         logits |= {i: float(logit) for i, logit in zip(indices, found, strict=True)}
     for i, one in enumerate(loaded):
         yield (
             _predicted(predictor, one, logits[i], protocol)
             if i in logits
-            else Prediction(one.path, one.error)
+            else Prediction(one.name, one.error)
         )
 
 
 def _predicted(predictor, one: _Loaded, logit: float, protocol: Preprocessing) -> Prediction:
     if np.isnan(logit):
         raise CheckpointError(
-            f"The model gives NaN instead of a logit, first for {one.path}. Its weights are broken; "
+            f"The model gives NaN instead of a logit, first for {one.name}. Its weights are broken; "
             "a training that diverged leaves such weights."
         )
-    calibration = predictor.profile.calibration_for(protocol)
-    verdict = judge(logit, one.history, predictor.profile, protocol)
-    height, width = one.pixels.shape[:2]
-    return Prediction(
-        one.path,
-        logit=logit,
-        probability=calibration.probability(logit),
-        threshold=calibration.threshold,
-        verdict=verdict.verdict,
-        reasons=verdict.reasons,
-        pixels=f"{protocol.name} {width}x{height}",
-        history=one.history,
-    )
+    return conclude(predictor.profile, one.name, one.image, logit, protocol)
 
 
-def _expand(paths) -> Iterator[tuple[str, str]]:
-    """Each file, and why there is none where a path leads nowhere."""
+def expand(paths, skipped: Skipped | None = None) -> Iterator[tuple[str, str, str]]:
+    """Each file, twice, and why there is none where a path leads nowhere.
+
+    Args:
+        paths: See `score_files`.
+        skipped: Filled in.
+    """
+    skipped = Skipped() if skipped is None else skipped
     for path in map(os.fspath, paths):
-        if not os.path.isdir(path):
-            gone = "" if os.path.lexists(path) else f"No such file or folder: {path}"
-            yield path, gone
-            continue
-        count = 0
         try:
-            for file in iter_images(path):
-                yield file, ""
+            if os.path.isdir(path):
+                files = iter_images(path, skipped)
+            elif is_manifest(path):
+                files = (row.path for row in read_manifest(path, labelled=False))
+            else:
+                yield path, path, _unusable(path)
+                continue
+            count = 0
+            for file in files:
+                yield file, file, ""
                 count += 1
         except DataError as error:
-            yield path, str(error)
+            yield path, path, str(error)
             continue
         if not count:
-            yield path, f"No image files in the folder {path}"
+            yield path, path, f"No image files in the folder {path}"
+
+
+def _unusable(path: str) -> str:
+    """Why a path that is no folder cannot be an image; "" where it can."""
+    if "://" in path[:12]:
+        return f"{path}: addresses are not fetched. Download the original file, and give its path."
+    if not os.path.lexists(path):
+        return f"No such file or folder: {path}"
+    if os.path.exists(path) and not os.path.isfile(path):
+        return f"{path}: not a regular file"
+    return archive_hint(path)

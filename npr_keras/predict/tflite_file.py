@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from npr_keras.data.arrays import as_batch
 from npr_keras.errors import CheckpointError, MissingPackageError
 from npr_keras.predict.facts import KEY, Exported, first_line, read_facts
 
@@ -34,7 +35,8 @@ class TFLitePredictor(Exported):
         self._shape: tuple[int, ...] = ()
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Scores images of one size: uint8 (B, H, W, 3) to float32 logits, (B,)."""
+        """Scores images of one size: uint8 (B, H, W, 3), see `as_batch`, to float32 logits, (B,)."""
+        images = as_batch(images)
         if images.shape != self._shape:
             self._interpreter.resize_tensor_input(self._input, images.shape)
             self._interpreter.allocate_tensors()

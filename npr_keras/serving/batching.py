@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from npr_keras.errors import ServingError
+from npr_keras.serving.codes import OTHER_SHAPES
 
 _MOST_MERGED = 64 << 20  # bytes that are run together, unless one request alone is more
 _MOST_WAITING = 512 << 20  # bytes of all that wait
@@ -29,7 +30,8 @@ class _Task:
 class Batcher:
     """Merges requests on the first dimension, as TensorFlow Serving does with `--enable_batching`.
 
-    Only what runs the same function with the same types and further dimensions is merged. A batch
+    What runs the same function with the same types waits in one queue. Where further dimensions
+    differ within a batch, all of it is refused, as there. A batch
     begins when it is full, when its first request has waited for `timeout`, or as soon as nothing
     else runs after that. Where a merged batch fails, each request is run alone: one's fault is
     not the others'.
@@ -79,13 +81,13 @@ class Batcher:
             )
         task = _Task(inputs, sizes.pop(), sum(map(_bytes, inputs.values())))
         self._admit(task.bytes)
-        shapes = tuple((k, v.dtype.str, v.shape[1:]) for k, v in sorted(inputs.items()))
-        queue = self._queues[(key, shapes)]
+        types = tuple((k, v.dtype.str, v.ndim) for k, v in sorted(inputs.items()))
+        queue = self._queues[(key, types)]
         queue.append(task)
         self._wait(task, 1)
-        if (key, shapes) not in self._served:
-            self._served.add((key, shapes))
-            self._start(self._serve((key, shapes), function))
+        if (key, types) not in self._served:
+            self._served.add((key, types))
+            self._start(self._serve((key, types), function))
         try:
             return await task.answer
         except asyncio.CancelledError:  # who asked is gone: what has not begun is not begun
@@ -177,6 +179,8 @@ class Batcher:
     def _answers(self, batch: list[_Task], function) -> list:
         names = list(batch[0].inputs)
         if len(batch) > 1:
+            if other := _other_shapes(batch):
+                return [other] * len(batch)
             try:
                 merged = {n: np.concatenate([task.inputs[n] for task in batch]) for n in names}
                 outputs = self._in_parts(merged, sum(task.size for task in batch), function)
@@ -208,6 +212,19 @@ class Batcher:
         if len(parts) == 1:
             return parts[0]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _other_shapes(batch: list[_Task]) -> ServingError | None:
+    """TensorFlow Serving's refusal of a batch whose rows differ in shape."""
+    for name in batch[0].inputs:
+        if len({task.inputs[name].shape[1:] for task in batch}) > 1:
+            return ServingError(
+                "FAILED_PRECONDITION",
+                f"Tensors with name '{name}' from different tasks {OTHER_SHAPES}. Set "
+                "pad_variable_length_inputs to true, or ensure that all tensors with the same name have "
+                "equal dimensions starting with the first dim.",
+            )
+    return None
 
 
 def _bytes(array: np.ndarray) -> int:

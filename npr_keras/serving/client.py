@@ -12,7 +12,7 @@ import numpy as np
 
 from npr_keras.errors import ConfigError, ServingError
 from npr_keras.serving.address import Address
-from npr_keras.serving.codes import RETRIED
+from npr_keras.serving.codes import OTHER_SHAPES, RETRIED
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds before a request is sent again
 _MOST_BYTES = 16 << 20  # of images in one request
@@ -21,19 +21,23 @@ _TOO_LARGE = "larger than max"  # gRPC's words; no pause makes a message smaller
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server says of one image.
+    """A server's bare answer for one image.
 
     Attributes:
         valid: Whether it could be decoded; where not, the numbers are NaN and there is no label.
         logit: The detector's output.
         probability: Of being generated, calibrated.
-        label: "real" or "generated".
+        label: The side of the threshold: "generated" or "no trace" ("real" in exports of version
+            0.1), or "uncalibrated". It knows nothing of the file's history: see
+            `npr_keras.predict.served_predictions`.
+        error: Why it is not valid, where the server says so.
     """
 
     valid: bool
     logit: float
     probability: float
     label: str
+    error: str = ""
 
 
 class Client:
@@ -52,7 +56,8 @@ class Client:
 
     Example:
         >>> with Client("grpc://127.0.0.1:8500/npr") as client:
-        ...     (answer,) = client.score([open("photo.jpg", "rb").read()])
+        ...     for found in npr_keras.predict.served_predictions(client, ["photo.jpg"]):
+        ...         print(found.verdict, found.probability, found.reasons)
     """
 
     def __init__(
@@ -92,7 +97,7 @@ class Client:
         return self._call(lambda left: self._transport.predict(inputs, signature, left))
 
     def score(self, images: Iterable[bytes], batch_size: int = 8) -> Iterator[Answer]:
-        """Scores encoded images, such as JPEG or PNG files as they are.
+        """The server's bare answers for encoded images, such as JPEG or PNG files as they are.
 
         Args:
             images: Their bytes; taken one after the other.
@@ -117,6 +122,7 @@ class Client:
         images = np.empty(len(batch), object)
         images[:] = list(batch)
         outputs = self.predict({"images": images})
+        outputs.setdefault("error", np.array([b""] * len(batch), object))  # version 0.1 has none
         missing = {"valid", "logit", "probability", "label"} - set(outputs)
         if missing:
             raise ServingError(
@@ -125,10 +131,12 @@ class Client:
                 f"{', '.join(sorted(missing))}.",
             )
         try:
-            rows = zip(
-                *(outputs[k] for k in ("valid", "logit", "probability", "label")), strict=True
-            )
-            answers = [Answer(bool(v), float(z), float(p), name.decode()) for v, z, p, name in rows]
+            names = ("valid", "logit", "probability", "label", "error")
+            rows = zip(*(outputs[k] for k in names), strict=True)
+            answers = [
+                Answer(bool(v), float(z), float(p), label.decode(), error.decode())
+                for v, z, p, label, error in rows
+            ]
         except (TypeError, ValueError, AttributeError) as error:
             raise ServingError(
                 "INTERNAL", f"{self.url}: cannot understand the answer: {error}"
@@ -171,7 +179,8 @@ class Client:
             except ServingError as error:
                 # Not all at once: the pauses of many clients differ.
                 wait = pause * (0.5 + random.random())
-                hopeless = error.code not in RETRIED or _TOO_LARGE in str(error) or not left
+                again = error.code in RETRIED or OTHER_SHAPES in str(error)
+                hopeless = not again or _TOO_LARGE in str(error) or not left
                 if hopeless or time.monotonic() + wait > end:
                     raise ServingError(error.code, f"{self.url}: {error}") from error
                 time.sleep(wait)

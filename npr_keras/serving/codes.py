@@ -25,6 +25,9 @@ CODES = {
 # What a client may send again: the server did not begin with it. One that is being stopped cancels
 # what it had not taken yet.
 RETRIED = ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED")
+# Of a batch that TensorFlow Serving made of requests with images of different sizes: alone, or in other
+# company, each of them passes.
+OTHER_SHAPES = "have different shapes and padding is turned off"
 _FROM_HTTP = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",

@@ -143,14 +143,17 @@ class Models:
                 self._pool, self._load, folder
             )
         except ServingError as error:
-            status.state, status.code, status.message = END, error.code, str(error)
+            # Where the server keeps its files is for its log alone.
+            message = str(error).replace(str(folder), f"version {version}")
+            status.state, status.code, status.message = END, error.code, message
             self._log(f"{name}, version {version}: {error}")
         except Exception as error:
-            status.state, status.code, status.message = END, "INTERNAL", repr(error)
+            status.state, status.code, status.message = END, "INTERNAL", type(error).__name__
             self._log(f"{name}, version {version}: {error!r}")
         else:
             status.state = AVAILABLE
-            self._log(f"{name}, version {version}: available")
+            notice = getattr(status.servable, "notice", "")
+            self._log(f"{name}, version {version}: available{f'. {notice}' if notice else ''}")
 
     def _wanted(self, name: str) -> dict[int, Path]:
         if name not in self.settings:

@@ -22,6 +22,7 @@ from npr_keras.serving.service import Handled, ModelSpec, Service
 from npr_keras.serving.states import NAMES
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
+HEALTH_PATH = "/healthz"
 MAX_INFLATED = 100 << 20  # bytes of a body that came compressed
 _MODEL = (
     r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d{1,18})|/labels/(?P<label>[^/:]+))?"
@@ -40,17 +41,31 @@ class RESTApplication:
         done: Called with each request's `Handled`.
         max_request: Bytes of a body, at most.
         timeout: Seconds for a request.
+        cors_origin: What pages may ask from a browser: an origin, "*" for all, "" for none.
     """
 
-    def __init__(self, service: Service, done, max_request: int, timeout: float):
+    def __init__(
+        self, service: Service, done, max_request: int, timeout: float, cors_origin: str = ""
+    ):
         self.service, self.done = service, done
         self.max_request, self.timeout = max_request, timeout
+        self._cors = {}
+        if cors_origin:
+            self._cors = {
+                "access-control-allow-origin": cors_origin,
+                "access-control-allow-methods": "GET, POST, HEAD, OPTIONS",
+                "access-control-allow-headers": "content-type",
+                "vary": "origin",
+            }
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
         path = scope["raw_path"].decode("latin-1").partition("?")[0]
+        if self._cors and request.method == "OPTIONS":  # a browser asks whether it may ask
+            await Response(None, 204, headers=self._cors)(scope, receive, send)
+            return
         if not path.lower().startswith("/v1/"):
             await self._outside(request, path)(scope, receive, send)
             return
@@ -75,10 +90,15 @@ class RESTApplication:
             response.status_code = 413
             response.headers["connection"] = "close"
         self.done(handled)
+        response.headers.update(self._cors)
         await response(scope, receive, send)
 
     def _outside(self, request: Request, path: str) -> Response:
-        if path == METRICS_PATH and request.method == "GET":
+        looks = request.method in ("GET", "HEAD")
+        if path == HEALTH_PATH and looks:
+            ready = all(self.service.models.available().values())
+            return PlainTextResponse("ok\n" if ready else "loading\n", 200 if ready else 503)
+        if path == METRICS_PATH and looks:
             metrics = self.service.metrics
             page = metrics.page(self.service.models.available(), self.service.batcher.waiting)
             return Response(page, media_type=metrics.content_type)
@@ -97,7 +117,7 @@ class RESTApplication:
                 return await self._predict(spec, parsed, handled)
             examples = rest_json.read_examples(parsed)
             return await self._of_examples(spec, examples, handled)
-        if request.method == "GET" and (found := _LOOK.fullmatch(path)):
+        if request.method in ("GET", "HEAD") and (found := _LOOK.fullmatch(path)):
             spec = _spec(found)
             handled.method = "metadata" if found["metadata"] else "status"
             if not found["metadata"]:

@@ -135,10 +135,12 @@ def _bytes(value) -> bytes:
         return value.encode()
     if not _is_bytes(value) or not isinstance(value["b64"], str):
         raise ValueError('expected a string or {"b64": "..."}')
+    # As TensorFlow Serving: line ends between, and padding that is missing, are taken.
+    text = "".join(value["b64"].split())
     try:
-        return base64.b64decode(value["b64"], validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"this is no base64: {error}") from error
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"not base64: {error}") from error
 
 
 def write_outputs(outputs: Mapping[str, np.ndarray], rows: bool) -> dict:
@@ -205,6 +207,8 @@ def read_examples(body: Mapping) -> list:
                 except ValueError as error:
                     raise _invalid(f"Feature {name}: {error}") from error
             elif all(isinstance(v, int) and not isinstance(v, bool) for v in values):
+                if not all(-(1 << 63) <= v < 1 << 63 for v in values):
+                    raise _invalid(f"Feature {name}: a value is out of the range of int64.")
                 feature.int64_list.value.extend(values)
             elif all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
                 feature.float_list.value.extend(values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from npr_keras.errors import ServingError
 from npr_keras.serving.tensors import decode_tensor
 
 DEFAULT_SIGNATURE = "serving_default"
+FACTS = os.path.join("assets.extra", "npr_keras.json")
 WARM_UP = os.path.join("assets.extra", "tf_serving_warmup_requests")
 
 
@@ -46,6 +48,7 @@ class Servable:
                 "FAILED_PRECONDITION",
                 f"Cannot load {self.folder}: {said[0] if said else type(error).__name__}",
             ) from error
+        self.notice = _notice(self.folder)
         try:
             self._warm_up()
         except ServingError:
@@ -155,6 +158,17 @@ class Servable:
         return bool(definition.inputs) and all(
             info.tensor_shape.dim and info.tensor_shape.dim[0].size == -1 for info in infos
         )
+
+
+def _notice(folder: Path) -> str:
+    """What everyone has to know who asks this version; "" where it does not say."""
+    from npr_keras.profile import ModelProfile
+
+    try:
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        return ModelProfile.from_dict(facts["profile"]).notice
+    except (OSError, ValueError, KeyError, TypeError):  # another program's model
+        return ""
 
 
 _CODES = {

@@ -36,6 +36,7 @@ class ServerSettings:
         max_queue: Requests that wait, at most.
         max_request: Bytes of a request, at most.
         max_pixels: That an encoded image may declare.
+        cors_origin: What pages in browsers may ask: their origin, "*" for all, "" for none.
         poll: Seconds between looks at the disk.
         drain: Seconds that a stopping server takes for what it has begun.
     """
@@ -48,6 +49,7 @@ class ServerSettings:
     max_queue: int = 256
     max_request: int = 64 << 20
     max_pixels: int = MAX_PIXELS
+    cors_origin: str = ""
     poll: float = 1.0
     drain: float = 30.0
 
@@ -112,7 +114,9 @@ class Server:
             self.grpc_port = self._bind(grpc_server)
             await models.poll()
             self._require_all(models)
-            application = RESTApplication(service, done, settings.max_request, REST_TIMEOUT)
+            application = RESTApplication(
+                service, done, settings.max_request, REST_TIMEOUT, settings.cors_origin
+            )
             rest = _HTTPServer(
                 uvicorn.Config(
                     application,

@@ -173,12 +173,19 @@ class Service:
             if name not in group:
                 raise ServingError(
                     "FAILED_PRECONDITION",
-                    f"The signature {handled.signature} has no {name}: this is none for "
-                    f"{handled.method}. It has {sorted(group)}.",
+                    f"The signature {handled.signature} has no {name}, so it is not one for "
+                    f"{handled.method}. It has {sorted(group)}.{_hint(servable, handled)}",
                 )
         inputs = np.empty(len(examples), object)
         inputs[:] = [example.SerializeToString() for example in examples]
         return await self.predict(spec, {_EXAMPLES: inputs}, handled, wanted)
+
+
+def _hint(servable, handled: Handled) -> str:
+    """What to ask for instead, where the model has a signature of the method's name."""
+    if handled.method not in servable.signature_defs or handled.signature == handled.method:
+        return ""
+    return f' Give signature_name: "{handled.method}".'
 
 
 def _images_in(data: bytes) -> list[bytes]:

@@ -58,6 +58,13 @@ def decode_tensor(proto) -> np.ndarray:
     """
     if proto.dtype not in _TYPES:
         raise ServingError("INVALID_ARGUMENT", f"Tensors of the type {proto.dtype} are not known.")
+    try:
+        return _decoded(proto)
+    except (ValueError, OverflowError) as error:  # beyond the type's range, or NumPy's dimensions
+        raise ServingError("INVALID_ARGUMENT", f"No tensor: {error}") from error
+
+
+def _decoded(proto) -> np.ndarray:
     dtype, field = _TYPES[proto.dtype]
     shape = tuple(d.size for d in proto.tensor_shape.dim)
     count = math.prod(shape)

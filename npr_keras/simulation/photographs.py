@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from npr_keras.data.decode import FORMATS, decode
-from npr_keras.data.folder import list_images
+from npr_keras.data.walk import list_images
 from npr_keras.errors import LayoutError, UnreadableImageError
 from npr_keras.simulation.camera import photograph
 from npr_keras.simulation.scenes import scene

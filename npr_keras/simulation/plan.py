@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from npr_keras.errors import ConfigError
 from npr_keras.settings import Config, is_int, is_number
@@ -19,6 +20,11 @@ SIMULATION_FILE = "simulation.json"  # what a simulation's folder holds beside i
 # Two halves, so that what is judged comes from networks of other shapes than what was learned.
 NETWORKS = ("x2k3t0", "x2k3t1", "x4k3t1", "x4k5t2")
 OTHER_NETWORKS = ("x2k5t0", "x2k5t2", "x4k3t2", "x4k5t1")
+
+
+def is_simulated(source) -> bool:
+    """Whether the images of a `Source` were made by `npr-keras data simulate`."""
+    return Path(source.root, SIMULATION_FILE).is_file()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 from npr_keras.layers.representation import representation_text
+from npr_keras.profile import SIMULATED_NOTICE
 
 
 def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) -> str:
@@ -23,8 +24,9 @@ def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) 
     lines = [
         f"# {layer['class_name']} detector",
         "",
-        "Tells whether an image came out of a generator: one logit, generated above 0.",
+        "Detects generated images: one logit, generated above 0.",
         "",
+        *([f"**{SIMULATED_NOTICE}**", ""] if decided.get("simulated") else []),
         "| | |",
         "|---|---|",
         f"| trained on | {source['real']:,} real and {source['fake']:,} generated images, "
@@ -43,7 +45,7 @@ def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) 
         "",
         "## Last epoch",
         "",
-        "| figure | value |",
+        "| metric | value |",
         "|---|---|",
         *(f"| {name} | {value:.6g} |" for name, value in last.items()),
         "",

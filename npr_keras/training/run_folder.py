@@ -64,7 +64,9 @@ class RunFolder:
                 f"{self.path} already holds a training run. Go on with it by --resume, "
                 "choose another --name or --out, or remove the folder."
             )
-        changed = _changes(_completed(stored["settings"]), settings["settings"])
+        changed = _changes(
+            _completed(stored["settings"], settings["settings"]), settings["settings"]
+        )
         if changed:
             raise RunError(
                 f"{self.path} was begun with other settings, so resuming would mix two runs:\n"
@@ -155,8 +157,13 @@ class RunFolder:
         write_text(self.path / HISTORY_FILE, text.getvalue())
 
 
-def _completed(settings: dict) -> dict:
-    """Stored settings with what has been added since, which then was what it is by default."""
+def _completed(settings: dict, new: dict) -> dict:
+    """Stored settings with what has been added since, which then was what it is by default.
+
+    Args:
+        settings: Of the run that is there.
+        new: Of the one that resumes it.
+    """
     layer = settings["representation"]
     if layer["class_name"] == "NPR":
         layer = {**layer, "config": NPR.from_config(layer["config"]).get_config()}
@@ -166,6 +173,9 @@ def _completed(settings: dict) -> dict:
     for measured in ("calibration", "robustness"):
         detector.pop(measured, None)
     completed = {"training": training, "representation": layer, "detector": detector}
+    completed["simulated"] = settings.get(
+        "simulated", new.get("simulated", False)
+    )  # 0.1 did not say
     return json.loads(json.dumps({**settings, **completed, "preprocessing": pixels}))
 
 

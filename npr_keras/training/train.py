@@ -18,8 +18,10 @@ from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import NPRKerasError, RunError
 from npr_keras.evaluation.evaluate import metrics_of, score
 from npr_keras.models import Detector
+from npr_keras.models.accuracy import accuracy
 from npr_keras.predict import KerasPredictor
 from npr_keras.profile import ModelProfile
+from npr_keras.simulation.plan import is_simulated
 from npr_keras.training.model_card import model_card
 from npr_keras.training.run_folder import RunFolder
 from npr_keras.versions import versions
@@ -84,7 +86,7 @@ def train(
     keras.config.set_dtype_policy(config.precision)
     try:
         keras.utils.set_random_seed(config.seed)
-        profile = ModelProfile(preprocessing or config.scoring)
+        profile = ModelProfile(preprocessing or config.scoring, simulated=is_simulated(source))
         detector = Detector(detector_config, representation, profile)
         settings = _settings(source, config, detector)
         done = run.begin(settings, resume)
@@ -121,12 +123,6 @@ def compile_detector(detector: Detector, config: TrainingConfig) -> None:
         metrics=[accuracy],
         jit_compile=keras.backend.backend() == "jax",
     )
-
-
-@keras.saving.register_keras_serializable(package="npr_keras")
-def accuracy(labels, logits):
-    """Whether each logit is on its label's side of 0: (B, 1), (B, 1) -> (B, 1)."""
-    return keras.ops.cast((logits > 0) == (labels > 0.5), "float32")
 
 
 def _fit(detector, images, batches, done, callbacks):
@@ -217,6 +213,7 @@ def _settings(source: Source, config: TrainingConfig, detector: Detector) -> dic
         "training": config.to_dict(),
         "detector": parts["config"],
         "preprocessing": detector.preprocessing.to_dict(),
+        "simulated": detector.profile.simulated,
         "representation": {"class_name": layer["class_name"], "config": layer["config"]},
         "backend": keras.backend.backend(),
     }

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from archives import make_zip
-from conftest import error_of
+from conftest import error_of, said
 from file_server import server  # noqa: F401
 from PIL import Image
 
@@ -17,7 +17,7 @@ def test_check(invoke, make_set, tmp_path):
         make_set(tmp_path / "small" / name, 2)
     done = invoke("data", "check", tmp_path)
     assert done.returncode == 0
-    assert "Nothing wrong found in 24 images" in done.stdout
+    assert "No problems in 24 images" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "Too small to tell whether format, size or quality tells the label: small" in done.stdout
     assert "classes, real + generated: cat 2 + 2, dog 2 + 2" in done.stdout
@@ -67,7 +67,7 @@ def test_download_asks_first(invoke, gangen, monkeypatch):
     assert done.returncode == 0, done.stderr
     assert (gangen / "GANGen-Detection" / "BEGAN" / "1_fake" / "a.png").exists()
     assert "4 files in" in done.stderr
-    assert "2 of 9 sub-testsets are there, missing: CramerGAN" in done.stderr.replace("\n", " ")
+    assert "2 of 9 sub-testsets are there, missing: CramerGAN" in said(done)
     again = invoke(*command, "--yes")
     assert "unpacked" in again.stdout
     assert "GANGen-Detection: 0 files" in again.stderr

@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import BACKENDS, error_of
+from conftest import BACKENDS, error_of, said
 from stubs import Brightness
 
 EVAL = ("eval", "--pipeline", "pydataset")  # quicker, for a few images
@@ -74,8 +74,8 @@ def test_unreadable_images_are_named(invoke, stub_models, sets):
     scores = sets.parent / "scores.csv"
     done = invoke(*command, "--max-unreadable", "10%", "--scores", scores)
     assert done.returncode == 0
-    assert "1 image is unreadable and left out" in done.stderr
-    assert "001.png: not an image in a format that is known" in done.stderr.replace("\n", " ")
+    assert "1 image is unreadable and left out" in said(done)
+    assert "001.png: not an image in a format that is known" in said(done)
     (row,) = [r for r in csv.DictReader(scores.open()) if r["error"]]
     assert (row["logit"], row["probability"]) == ("", "")
     strict = invoke(*command, "--max-unreadable", "0")
@@ -146,7 +146,7 @@ def test_calibrated_on_other_images(invoke, stub_models, sets, make_set, tmp_pat
     assert "10 of its images are also judged" in refused
     (other / "0_real" / "000.png").write_bytes(b"no image")
     done = invoke(*command, other, "--max-unreadable", "10%")
-    assert "1 image is unreadable and left out" in done.stderr
+    assert "1 image is unreadable and left out" in said(done)
     only = make_set(tmp_path / "only", 2)
     for path in (only / "1_fake").iterdir():
         path.unlink()
@@ -213,7 +213,7 @@ def test_a_judged_split_without_images(invoke, stub_models, source_folder):
     for path in (source_folder / "val").rglob("*.png"):
         path.unlink()
     done = invoke(*EVAL, "--model", "any", "--data", source_folder)
-    assert "Nothing to judge on" in error_of(done)
+    assert "Nothing to evaluate" in error_of(done)
 
 
 @pytest.mark.slow

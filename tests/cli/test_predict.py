@@ -27,12 +27,16 @@ def test_files_and_folders_in_order(invoke, model, make_images, tmp_path):
     ]
     detector = load_detector(model)
     for row in rows:
-        pixels = load(row["path"], PROTOCOLS["native"])[None]
+        pixels = load(row["path"], PROTOCOLS["resize256"])[None]  # the model's own
         expected = float(np.asarray(detector.predict_on_batch(pixels))[0, 0])
         assert row["logit"] == pytest.approx(expected, abs=1e-5)
         assert row["probability"] == pytest.approx(1 / (1 + np.exp(-expected)), abs=1e-6)
-        assert row["verdict"] == ("generated" if expected > 0 else "real")
-    assert [row["pixels"] for row in rows][2:] == ["native 24x20", "native 40x40"]
+        assert "verdict" not in row  # nothing is known of this model
+        assert "neither calibrated nor measured on resize256 pixels" in row["reasons"][0]
+    assert {row["pixels"] for row in rows} == {"resize256 256x256"}
+    native = invoke("predict", *paths[1:], "--model", model, "--json", "--protocol", "native")
+    sizes = [json.loads(line)["pixels"] for line in native.stdout.splitlines()]
+    assert sizes == ["native 24x20", "native 40x40"]
     table = list(
         csv.DictReader(io.StringIO(invoke("predict", *paths, "--model", model, "--csv").stdout))
     )
@@ -43,7 +47,7 @@ def test_scores_are_those_of_eval(invoke, model, make_set, tmp_path):
     make_set(tmp_path / "set", 4)
     scores = tmp_path / "s.csv"
     done = invoke("eval", "--model", model, "--data", tmp_path / "set", "--scores", scores,
-                  "--protocol", "native", "--pipeline", "pydataset")  # fmt: skip
+                  "--pipeline", "pydataset")  # fmt: skip
     assert done.returncode == 0, done.stderr
     judged = {r["path"]: float(r["logit"]) for r in csv.DictReader(scores.open())}
     done = invoke("predict", tmp_path / "set", "--model", model, "--json")
@@ -84,7 +88,7 @@ def test_bad_input(invoke, model, bad_input):
     folder, expected = bad_input
     paths = [folder / name for name in expected]
     extra = [folder / "folder.jpg", folder / "gone.png"]
-    done = invoke("predict", *paths, *extra, "--model", model, "--json")
+    done = invoke("predict", *paths, *extra, "--model", model, "--json", "--protocol", "native")
     assert done.returncode == 1
     rows = {
         row["path"].rpartition("/")[2]: row for row in map(json.loads, done.stdout.splitlines())
@@ -93,21 +97,21 @@ def test_bad_input(invoke, model, bad_input):
     for name, reason in expected.items():
         if reason:
             assert reason in rows[name]["error"], rows[name]
-            assert "verdict" not in rows[name]
+            assert "logit" not in rows[name]
         else:
-            assert "verdict" in rows[name], rows[name]
+            assert "logit" in rows[name], rows[name]
     assert "No image files in the folder" in rows["folder.jpg"]["error"]
     assert "No such file or folder" in rows["gone.png"]["error"]
     assert "7 unreadable" in done.stderr
-    table = invoke("predict", *paths, *extra, "--model", model).stdout
+    table = invoke("predict", *paths, *extra, "--model", model, "--protocol", "native").stdout
     assert table.count("unreadable") == sum(map(bool, expected.values())) + 2
     assert rows["long.png"]["pixels"] == "native 20000x10"
 
 
 def test_images_that_are_too_large(invoke, model, make_images, tmp_path, monkeypatch):
     make_images(tmp_path, 1, size=40)
-    monkeypatch.setattr("npr_keras.predict.score_files.MAX_PIXELS", 1000)
-    done = invoke("predict", tmp_path, "--model", model)
+    monkeypatch.setattr("npr_keras.data.examine.MAX_PIXELS", 1000)
+    done = invoke("predict", tmp_path, "--model", model, "--protocol", "native")
     assert done.returncode == 1
     assert "40 x 40 pixels are more than are scored at once" in done.stdout
     assert invoke("predict", tmp_path, "--model", model, "--protocol", "resize256").returncode == 1

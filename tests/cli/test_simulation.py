@@ -22,7 +22,7 @@ def small_simulation(monkeypatch, tmp_path):
         named,
         "SIMULATED",
         {
-            "source": {".": SimulationConfig("nearest", count=8, validation=0.25, **SMALL)},
+            "source": {".": SimulationConfig("nearest", count=24, validation=0.5, **SMALL)},
             "suite": {
                 name: SimulationConfig(name, count=2, seed=2, layout="set", **SMALL)
                 for name in ("nearest", "bilinear")
@@ -44,26 +44,32 @@ def test_demo_does_what_its_commands_say(small_simulation, tmp_path, monkeypatch
     unfolded = done.stderr.replace(" \\\n", "").splitlines()
     commands = [shlex.split(line[2:]) for line in unfolded if line[:2] == "$ "]
     assert [c[1] for c in commands] == [
-        "data", "train", "eval", "predict", "export", "serve", "query",
+        "data", "train", "eval", "calibrate", "robustness", "predict", "export", "serve", "query",
     ]  # fmt: skip
     assert done.stderr.count("is made now, once, in") == 2  # the source and the suite
-    assert "6 real + 6 generated to train on; 2 + 2 to validate" in done.stderr
+    assert "24 real + 24 generated to train on; 24 + 24 to validate" in done.stderr
     assert re.search(
         r"Done in \d+:\d\d\. The detector is saved_models/demo-7/model\.keras", done.stderr
     )
     assert re.search(r"^bilinear \(2 classes\) +4 ", done.stdout, re.M)
     assert re.search(r"^mean of 2 sets", done.stdout, re.M)
-    assert len(re.findall(r"^ +\d\.\d{4} +(?:real|generated) ", done.stdout, re.M)) == 2
+    verdicts = r"(?:no trace|generated|inconclusive)"
+    assert len(re.findall(rf"^ +\d\.\d{{4}} +{verdicts} ", done.stdout, re.M)) == 3
+    assert "JPEG quality 80" in done.stdout
+    assert done.stdout.count("a demonstration, not a judge of real") >= 1
+    assert max(map(len, unfolded)) > 0
+    for line in done.stderr.splitlines():  # words end where a terminal does; paths may be longer
+        assert len(line) <= 80 or "/" in line, line
 
     # Exported and asked in processes of their own: the server says what the file's detector says.
     asked = capfd.readouterr().out
     assert "saved_models/demo-7/1" in asked
-    figures = re.compile(r"^ +(\d\.\d{4}) +(?:real|generated) .*/0_real/", re.M)
+    figures = re.compile(rf"^ +(\d\.\d{{4}}) +({verdicts}) .*/0_real/", re.M)
     assert figures.findall(asked) == figures.findall(done.stdout)
     assert "A stand-in for TensorFlow Serving" in done.stderr
 
     # A second time everything is there, and what was printed works when typed.
-    typed = run(*commands[3][1:])
+    typed = run(*commands[5][1:])
     assert typed.exit_code == 0
     assert typed.stdout in done.stdout
     again = run("demo", "--seed", 7)

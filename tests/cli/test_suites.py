@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 from click.testing import CliRunner
+from conftest import said
 from sklearn.metrics import average_precision_score
 
 from npr_keras.config import DetectorConfig
@@ -89,12 +90,12 @@ def test_what_is_missing_stops_eval_before_it_begins(tree, model):
     arguments = ["eval", "--model", model, "--suite", "gangen", "--data-root", tree]
     done = run(*arguments)
     assert done.exit_code == 1
-    assert "8 of 9 sub-testsets are there whole" in done.stderr
-    assert "  GANGen-Detection/BEGAN" in done.stderr
+    assert "8 of 9 sub-testsets are there whole" in said(done)
+    assert " GANGen-Detection/BEGAN" in said(done)
     allowed = run(*arguments, "--allow-missing", "--protocol", "tile", "--csv")
     assert allowed.exit_code == 0, allowed.output
-    assert "ignored: GANGen-Detection/GANimation" in allowed.stderr
-    assert "means are over fewer sets: GANGen-Detection/BEGAN" in allowed.stderr
+    assert "ignored: GANGen-Detection/GANimation" in said(allowed)
+    assert "means are over fewer sets: GANGen-Detection/BEGAN" in said(allowed)
     rows = list(csv.DictReader(io.StringIO(allowed.stdout)))
     assert len(rows) == 8 + 1 + 2
     assert {r["protocol"] for r in rows[:8]} == {"tile"}  # the user's word, over the suite's
@@ -105,8 +106,8 @@ def test_eval_needs_a_data_root_and_a_suite_that_is_known(model, monkeypatch):
     monkeypatch.delenv("NPR_DATA", raising=False)
     done = run("eval", "--model", model, "--suite", "gangen")
     assert done.exit_code == 1
-    assert "Give --data-root DIR or set NPR_DATA" in done.stderr
-    assert "Known: all28" in run("eval", "--model", model, "--suite", "all30").stderr
+    assert "Give --data-root DIR or set NPR_DATA" in said(done)
+    assert "Known: all28" in said(run("eval", "--model", model, "--suite", "all30"))
 
 
 def test_suites_lists_what_there_is(tree):

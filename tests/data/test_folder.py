@@ -1,11 +1,15 @@
+import csv
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from npr_keras.data.folder import find_sets, find_source, list_images
+from npr_keras.data.folder import find_sets, find_source
 from npr_keras.data.records import count_labels
 from npr_keras.data.sources import locate_source
+from npr_keras.data.walk import Skipped, iter_images, list_images
 from npr_keras.errors import DataError, LayoutError, UnknownClassError
 
 
@@ -73,14 +77,21 @@ def test_extensions_stray_and_hidden_files(tmp_path):
         "h.ppm",
         "i.pgm",
         "deep/er/j.png",
+        *(f"k.{ending}" for ending in ("gif", "avif", "jfif", "jpe", "jp2", "mpo", "dib", "pnm")),
     ]
-    stray = ["notes.txt", "Thumbs.db", ".DS_Store", "._a.jpg", ".hidden/x.png", "k.gif", "png"]
+    stray = ["notes.txt", "Thumbs.db", ".DS_Store", "._a.jpg", ".hidden/x.png", "png", "b.txt"]
     touch(tmp_path / "0_real", *good, *stray)
+    Image.new("RGB", (4, 4)).save(tmp_path / "0_real" / "no_ending", format="PNG")
+    Image.new("RGB", (4, 4)).save(tmp_path / "0_real" / "l.dat", format="WEBP")
+    skipped = Skipped()
     found = [
         Path(p).relative_to(tmp_path / "0_real").as_posix()
-        for p in list_images(tmp_path / "0_real")
+        for p in list_images(tmp_path / "0_real", skipped)
     ]
-    assert sorted(found) == sorted(good)
+    assert sorted(found) == sorted([*good, "no_ending", "l.dat"])
+    assert skipped.endings == {".txt": 2, ".db": 1, "(none)": 1}
+    assert skipped.summary() == "2 .txt, 1 .db, 1 (none)"
+    assert not skipped.named
 
 
 def test_sets(tmp_path):
@@ -189,7 +200,7 @@ def test_errors_say_what_was_found(tmp_path):
         find_source(tmp_path)
     touch(tmp_path, "cats/0_real/notes.txt")
     with pytest.raises(
-        LayoutError, match=r"hold no images \(.*\.webp\), the first of them .*0_real"
+        LayoutError, match=r"hold no images \(.*\.webp, passed over: 1 .txt\), the first .*0_real"
     ):
         find_source(tmp_path)
     touch(tmp_path, "cats/0_real/a.png")
@@ -213,3 +224,151 @@ def test_named_sources(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     touch(tmp_path, "progan/0_real/a.png")
     assert locate_source("progan", tmp_path) == tmp_path / "ForenSynths_train_val"
+
+
+def test_a_link_never_gives_an_image_the_other_label(tmp_path):
+    touch(tmp_path, "0_real/a.png", "1_fake/b.png", "1_fake/c.png")
+    (tmp_path / "0_real" / "up").symlink_to("..", target_is_directory=True)
+    skipped = Skipped()
+    sets, _ = find_sets(tmp_path, skipped=skipped)
+    assert names(sets) == {tmp_path.name: (1, 2)}
+    (said,) = skipped.named.values()
+    assert said.startswith(f"{tmp_path}/0_real/up: the same folder was met before")
+    assert count_labels(find_source(tmp_path).train) == (1, 2)
+    (tmp_path / "0_real" / "up").unlink()
+    (tmp_path / "0_real" / "d.png").symlink_to("../1_fake/b.png")
+    with pytest.raises(DataError, match=r"One file is both real and generated, by a link: .*b.png"):
+        find_source(tmp_path)
+    with pytest.raises(DataError, match="Remove the link"):
+        find_sets(tmp_path)
+
+
+def test_what_is_no_regular_file_is_named(tmp_path):
+    touch(tmp_path, "0_real/a.png", "1_fake/b.png")
+    os.mkfifo(tmp_path / "0_real" / "pipe.png")
+    (tmp_path / "0_real" / "endless.png").symlink_to("/dev/zero")
+    (tmp_path / "0_real" / "itself.png").symlink_to("itself.png")
+    (tmp_path / "0_real" / "nowhere.png").symlink_to("nothing")
+    skipped = Skipped()
+    assert count_labels(find_source(tmp_path, skipped=skipped).train) == (1, 1)
+    told = {Path(path).name: text.partition(": ")[2] for path, text in skipped.named.items()}
+    assert told["pipe.png"] == told["endless.png"] == "not a regular file; passed over"
+    assert "Too many levels of symbolic links" in told["itself.png"]
+    assert "No such file or directory" in told["nowhere.png"]
+
+
+def test_a_very_deep_tree(tmp_path):
+    """Deeper than Python's recursion goes."""
+    folder, paths = os.open(tmp_path, os.O_RDONLY), []
+    for _ in range(1100):
+        os.mkdir("d", dir_fd=folder)
+        inner = os.open("d", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(folder)
+    try:
+        paths = list(iter_images(tmp_path))
+    except DataError as error:  # the path grows longer than the system takes
+        assert "File name too long" in str(error)
+    finally:
+        subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)  # pytest's clean-up recurses
+    assert paths == []
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [("real", "fake"), ("REAL", "FAKE"), ("0", "1"), ("nature", "ai"), ("original", "manipulated"),
+     ("training_real", "training_fake"), ("real", "generated")],
+)  # fmt: skip
+def test_label_folders_of_other_names(tmp_path, pair):
+    touch(tmp_path, *(f"cat/{name}/a{i}.png" for name in pair for i in range(2)))
+    assert names(find_sets(tmp_path)[0]) == {"cat": (2, 2)}
+
+
+def test_label_folders_of_any_name(tmp_path):
+    touch(tmp_path, "x/camera/a.png", "x/flux/b.png", "x/0_real/c.png")
+    sets, _ = find_sets(tmp_path, names=("Camera", "flux"))
+    assert names(sets) == {"x": (1, 1)}
+
+
+def test_numbers_are_classes_where_there_are_more_than_two(tmp_path):
+    touch(tmp_path, *(f"{digit}/{y}/a.png" for digit in "0123" for y in ("0_real", "1_fake")))
+    assert find_source(tmp_path).classes == ("0", "1", "2", "3")
+    touch(tmp_path / "plain", *(f"{digit}/a.png" for digit in "012"))
+    with pytest.raises(LayoutError, match="--real-name and --fake-name"):
+        find_source(tmp_path / "plain")
+    touch(tmp_path / "one", "real/a.png")  # alone, the word may mean anything
+    with pytest.raises(LayoutError, match="No labelled images"):
+        find_sets(tmp_path / "one")
+
+
+@pytest.mark.parametrize(("name", "command"), [("set.zip", "unzip"), ("set.tar", "tar -xf")])
+def test_archives_are_refused_with_the_way_out(tmp_path, name, command):
+    touch(tmp_path, name)
+    with pytest.raises(LayoutError, match=f"Extract it first: {command} .*{name}"):
+        find_sets(tmp_path / name)
+
+
+def table(path, rows, **options):
+    if path.suffix == ".csv":
+        with open(path, "w", newline="", **options) as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        import pyarrow
+        import pyarrow.parquet
+
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["images.csv", "images.parquet"])
+def test_a_table_is_a_source(tmp_path, name):
+    rows = [
+        {"path": f"{split}{c}{label}{i}.png", "label": label, "class": c, "split": split}
+        for split in ("train", "val", "test")
+        for c in ("car", "cat")
+        for label in ("real", "fake")
+        for i in range(2)
+    ]
+    source = find_source(table(tmp_path / name, rows))
+    assert source.classes == ("car", "cat") and source.root == str(tmp_path)
+    assert count_labels(source.train) == count_labels(source.val) == (4, 4)
+    assert source.train[0].path == str(tmp_path / "traincarfake0.png")
+    assert len(source.fingerprint()) == 64
+    sets, ignored = find_sets(tmp_path / name)
+    assert names(sets) == {"test": (4, 4)} and ignored == ["train", "val"]
+
+
+def test_a_table_of_sets_and_numbers(tmp_path):
+    rows = [{"path": f"/elsewhere/{i}.png", "label": i % 2, "set": f"s{i // 4}"} for i in range(8)]
+    sets, _ = find_sets(table(tmp_path / "a.csv", rows, encoding="utf-8-sig"))
+    assert names(sets) == {"s0": (2, 2), "s1": (2, 2)}
+    assert sets[0].records[0].path == "/elsewhere/0.png"
+    assert find_source(tmp_path / "a.csv").fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"file": "a.png", "label": 1}], "row 1: no path. Expected the columns path and label"),
+        ([{"path": "a.png", "label": 0}, {"path": "b.png", "label": "x"}], "row 2: label 'x'"),
+        ([{"path": "a.png"}], "row 1: label None"),
+    ],
+)
+def test_tables_that_do_not_say_it(tmp_path, rows, message):
+    with pytest.raises(LayoutError, match=message):
+        find_sets(table(tmp_path / "a.csv", rows))
+
+
+def test_tables_that_are_none(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(LayoutError, match="not a CSV table in UTF-8"):
+        find_sets(tmp_path / "a.csv")
+    (tmp_path / "b.csv").write_text("path,label\n")
+    with pytest.raises(LayoutError, match="has no rows"):
+        find_sets(tmp_path / "b.csv")
+    (tmp_path / "c.parquet").write_text("none")
+    with pytest.raises(LayoutError, match=r"Cannot read .*c\.parquet"):
+        find_sets(tmp_path / "c.parquet")

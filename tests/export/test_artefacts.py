@@ -6,9 +6,8 @@ from pathlib import Path
 
 import keras
 import pytest
-from conftest import error_of
+from conftest import error_of, said
 
-from npr_keras.config import PROTOCOLS
 from npr_keras.data.decode import load
 from npr_keras.predict import KerasPredictor, open_predictor
 
@@ -23,7 +22,7 @@ def test_on_another_backend(run_python, run_folder):
         "export_detector(sys.argv[1], ['onnx'])"
     )
     done = run_python(script, "torch", args=[run_folder], check=False)
-    assert "KERAS_BACKEND=tensorflow. Received: torch" in done.stderr
+    assert "KERAS_BACKEND=tensorflow. Received: torch" in said(done)
 
 
 @pytest.mark.parametrize("name", ["onnx", "openvino"])
@@ -40,8 +39,8 @@ def test_predict_without_keras_and_tensorflow(run_python, exported, encoded, nam
     done = run_python(script, args=arguments, without=("tensorflow",), backend="torch")
     row, loaded = map(json.loads, done.stdout.splitlines())
     assert loaded == []
-    pixels = load(good[0], PROTOCOLS["native"])[None]
-    expected = float(open_predictor(made[name].path).predict(pixels)[0])
+    predictor = open_predictor(made[name].path)
+    expected = float(predictor.predict(load(good[0], predictor.preprocessing)[None])[0])
     assert row["logit"] == pytest.approx(expected, abs=1e-5)
 
 
@@ -52,7 +51,7 @@ def test_nothing_is_stored_in_an_artefact(invoke, exported, make_set, tmp_path):
     for command in (["calibrate"], ["robustness", "--store"]):
         done = invoke(*command, "--model", made["onnx"].path, "--data", data)
         assert done.returncode == 1
-        assert "is an exported model, and nothing is stored in those" in done.stderr
+        assert "is an exported model, and nothing is stored in those" in said(done)
 
 
 @pytest.mark.parametrize("name", ["savedmodel", "onnx"])

@@ -19,6 +19,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+REASONS = {
+    "broken.jpg": "cannot be decoded",
+    "empty.png": "empty",
+    "text.png": "not a JPEG, PNG, WebP, BMP or GIF file",
+    "one.png": "too small",
+}
+
+
 def test_encoded_images_in_a_batch(exported, encoded):
     import tensorflow as tf
 
@@ -35,6 +43,7 @@ def test_encoded_images_in_a_batch(exported, encoded):
             if path.name == "one.png" and detector.preprocessing.resize:
                 continue  # one pixel can be resized
             assert not row["valid"] and np.isnan(row["logit"]) and row["label"] == b""
+            assert REASONS[path.name] in row["error"].decode()
             continue
         logit = float(detector.predict(load(path, detector.preprocessing)[None])[0])
         assert row["valid"]
@@ -43,7 +52,9 @@ def test_encoded_images_in_a_batch(exported, encoded):
         native = detector.preprocessing.name == "native"
         calibration = detector.profile.calibration if native else UNCALIBRATED
         assert row["probability"] == pytest.approx(calibration.probability(logit), abs=1e-4)
-        assert row["label"] == (b"generated" if logit > calibration.threshold else b"real")
+        label = b"generated" if logit > calibration.threshold else b"no trace"
+        assert row["label"] == (label if native else b"uncalibrated")
+        assert row["error"] == b""
     nothing = serve(tf.constant([b"x", b""]))
     assert not nothing["valid"].numpy().any()
     assert serve(tf.zeros([0], tf.string))["logit"].shape == (0,)
@@ -62,6 +73,14 @@ def test_other_signatures(exported, encoded, images):
     spoilt[0, 5, 5, 0] = np.nan
     found = signatures["pixels_float32"](tf.constant(spoilt))
     assert found["valid"].numpy().tolist() == [False, True]
+    scaled = np.stack([images[0][0] / np.float32(255), images[0][1].astype(np.float32)])
+    found = signatures["pixels_float32"](tf.constant(scaled))
+    assert found["valid"].numpy().tolist() == [False, True]
+    assert b"scaled to 1" in found["error"][0].numpy() and found["error"][1].numpy() == b""
+    black = np.zeros((1, 8, 8, 3), np.float32)
+    assert bool(signatures["pixels_float32"](tf.constant(black))["valid"][0])
+    assert not bool(signatures["pixels_float32"](tf.constant(black - 1))["valid"][0])
+    found = signatures["pixels_float32"](tf.constant(spoilt))
     assert np.isnan(found["logit"][0]) and found["label"][0] == b""
     assert float(found["logit"][1]) == pytest.approx(float(expected[1]), abs=1e-4)
     maps = signatures["activation"](tf.constant(images[0]))
@@ -76,7 +95,7 @@ def test_other_signatures(exported, encoded, images):
     broken = [b"no example", tf.train.Example().SerializeToString()]
     answer = signatures["classify"](tf.constant([*(example(d) for d in data), *broken]))
     alone = signatures["serving_default"](tf.constant(data))["probability"].numpy()
-    assert answer["classes"].numpy().tolist() == [[b"real", b"generated"]] * 4
+    assert answer["classes"].numpy().tolist() == [[b"no trace", b"generated"]] * 4
     np.testing.assert_allclose(answer["scores"].numpy()[0], [1 - alone[0], alone[0]], atol=1e-6)
     assert np.isnan(answer["scores"].numpy()[1:]).all()
 

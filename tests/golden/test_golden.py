@@ -70,7 +70,7 @@ def test_pixels_by_tensorflow(cases, arrays, golden):
     functions = {
         protocol: tf.function(
             lambda data, protocol=protocol: graph.preprocess(
-                graph.decode(data, cmyk=True), PROTOCOLS[protocol]
+                graph.decode(data, alone=True), PROTOCOLS[protocol]
             ),
             input_signature=[tf.TensorSpec([], tf.string)],
         )

@@ -69,7 +69,7 @@ def test_predict(stub, request_for, pictures):
     """Predict: an empty signature name is `serving_default`; strings of any length in one batch."""
     response = stub.Predict(request_for(images=[*pictures, b"none"]), timeout=60)
     answer = {name: tf.make_ndarray(proto) for name, proto in response.outputs.items()}
-    assert set(answer) == {"label", "logit", "probability", "valid"}
+    assert set(answer) == {"error", "label", "logit", "probability", "valid"}
     assert answer["valid"].tolist() == [True] * len(pictures) + [False]
     assert response.model_spec.signature_name == "serving_default"
 
@@ -171,7 +171,7 @@ def test_classify(stub, addresses, pictures):
         request.input.example_list.examples.append(example_of(data))
     response = stub.Classify(request, timeout=60)
     good, bad = response.result.classifications
-    assert [one.label for one in good.classes] == ["real", "generated"]
+    assert [one.label for one in good.classes] == ["no trace", "generated"]
     assert sum(one.score for one in good.classes) == pytest.approx(1, abs=1e-6)
     assert np.isnan([one.score for one in bad.classes]).all()
     assert response.model_spec.version.value >= 1

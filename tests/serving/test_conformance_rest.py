@@ -34,9 +34,9 @@ def test_rows_of_bytes(ask, pictures):
     assert status == 200
     assert len(body["predictions"]) == len(pictures)
     for row in body["predictions"]:
-        assert set(row) == {"label", "logit", "probability", "valid"}
+        assert set(row) == {"error", "label", "logit", "probability", "valid"}
         assert row["valid"] is True
-        assert row["label"] in ("real", "generated")
+        assert row["label"] in ("no trace", "generated")
         assert 0 <= row["probability"] <= 1
 
 
@@ -54,7 +54,7 @@ def test_columns(ask, pictures):
     rows = [b64(p) for p in pictures[:2]]
     _, named, _ = ask("POST", f"{MODEL}:predict", {"inputs": {"images": rows}})
     _, bare, _ = ask("POST", f"{MODEL}:predict", {"inputs": rows})
-    assert set(named["outputs"]) == {"label", "logit", "probability", "valid"}
+    assert set(named["outputs"]) == {"error", "label", "logit", "probability", "valid"}
     assert len(named["outputs"]["logit"]) == 2
     assert named["outputs"]["logit"] == pytest.approx(bare["outputs"]["logit"], abs=1e-5)
 
@@ -92,7 +92,7 @@ def test_one_output_is_bare(ask):
     body = {"signature_name": "facts", "instances": ["x", "y"]}
     _, answer, _ = ask("POST", f"{MODEL}:predict", body)
     assert len(answer["predictions"]) == 2
-    assert json.loads(answer["predictions"][0])["labels"] == ["real", "generated"]
+    assert json.loads(answer["predictions"][0])["labels"] == ["no trace", "generated"]
     _, answer, _ = ask("POST", f"{MODEL}:predict", {"signature_name": "facts", "inputs": ["x"]})
     assert isinstance(answer["outputs"], list)
 
@@ -143,7 +143,7 @@ def test_classify(ask, pictures):
     status, answer, _ = ask("POST", f"{MODEL}:classify", body)
     assert status == 200
     (row,) = answer["results"]
-    assert [label for label, _ in row] == ["real", "generated"]
+    assert [label for label, _ in row] == ["no trace", "generated"]
     assert sum(score for _, score in row) == pytest.approx(1, abs=1e-6)
 
 

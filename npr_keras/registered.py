@@ -1,0 +1,14 @@
+"""What Keras has to know to load our files: importing this registers it.
+
+`npr_keras` imports it as soon as Keras is there, so that `keras.saving.load_model` works after
+`import npr_keras`, in either order.
+"""
+
+from __future__ import annotations
+
+import npr_keras.layers.normalise
+import npr_keras.layers.npr
+import npr_keras.layers.rivals
+import npr_keras.models.accuracy
+import npr_keras.models.batch_norm
+import npr_keras.models.detector  # noqa: F401
