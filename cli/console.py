@@ -51,8 +51,13 @@ def wrapped(text: str, before: int = 0) -> str:
 
 
 def say(text: str) -> None:
-    """A line for people, on stderr; markup is not interpreted."""
+    """Words for people, on stderr; markup is not interpreted."""
     stderr().print(wrapped(text), markup=False)
+
+
+def say_command(text: str) -> None:
+    """A command as it can be typed, on stderr: its lines stay as they are."""
+    stderr().print(text, markup=False)
 
 
 def warn(text: str) -> None:

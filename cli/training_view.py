@@ -8,7 +8,7 @@ from pathlib import Path
 
 from npr_keras.config import PROTOCOLS, TrainingConfig
 from npr_keras_cli.backend import import_tensorflow_quietly
-from npr_keras_cli.console import progress_bar, say, warn_left_out, warn_skipped
+from npr_keras_cli.console import progress_bar, say, say_command, warn_left_out, warn_skipped
 
 
 def run_training(options: dict) -> dict:
@@ -55,13 +55,15 @@ def run_training(options: dict) -> dict:
         )
     except KeyboardInterrupt:
         again = shlex.join(["npr-keras", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
-        say(f"\nInterrupted. Finished epochs are kept; go on with:\n  {again}")
+        say("\nInterrupted. Finished epochs are kept; resume with:")
+        say_command(f"  {again}")
         raise SystemExit(1) from None
     finally:
         callbacks[0].close()
     warn_left_out(result.unreadable)
     judged = "--suite simulated" if options["source"] == "simulated" else "--data DIR"
-    say(f"\nDone: {out / 'model.keras'}\nJudge it with:\n  npr-keras eval --model {out} {judged}")
+    say(f"\nDone: {out / 'model.keras'}\nEvaluate it with:")
+    say_command(f"  npr-keras eval --model {out} {judged}")
     return {
         "model": str(out / "model.keras"),
         "epochs": len(result.history),

@@ -40,8 +40,8 @@ _STEPS = 8
 def command(out, seed, backend):
     """See NPR work, from nothing, in about six minutes.
 
-    Simulates generators, trains a detector on one kind of up-sampling, evaluates it on four,
-    calibrates and measures it, scores three images, exports the detector, serves it and asks the
+    Simulates generators, trains a detector on one kind of up-sampling, calibrates and measures it,
+    evaluates it on four, scores three images, exports the detector, serves it and asks the
     server. Nothing is downloaded. Every step shows the command that does it. Interrupted, the same
     command resumes.
     """
@@ -74,12 +74,12 @@ def command(out, seed, backend):
         *("train", "--source", "simulated", "--name", name, "--resume"),
         *(*recipe, *sown, *where, *chosen),
     )
+    _calibrate_and_measure(model, chosen)
     _step(
-        3,
+        5,
         "Evaluated on four operators, three of them never seen",
         *("eval", "--model", model, "--suite", "simulated", *chosen),
     )
-    _calibrate_and_measure(model, chosen)
     _step(
         6,
         "A photograph, a generated copy of it, and that copy as a JPEG",
@@ -112,11 +112,11 @@ def _was_given(name: str) -> bool:
 def _step(number: int, title: str, *arguments: str, apart: bool = False) -> None:
     """Shows a command and runs it: in this process, or apart, where it needs a backend that may
     not be this one's."""
-    from npr_keras_cli.console import say, stderr
+    from npr_keras_cli.console import say_command, stderr
     from npr_keras_cli.main import main
 
     stderr().print(f"\n{number}/{_STEPS}  {title}", style="bold", markup=False)
-    say(f"$ {_folded(arguments)}\n")
+    say_command(f"$ {_folded(arguments)}\n")
     if apart:
         sys.stdout.flush()
         done = subprocess.run([sys.executable, "-m", "npr_keras_cli.main", *arguments])
@@ -141,8 +141,8 @@ def _calibrate_and_measure(model: str, chosen) -> None:
     data = ("--data", str(simulated_folder("source") / "val"))
     conditions = [f"--condition={text}" for text in ("none", "jpeg=95,80,50", "crop=64")]
     try:
-        _step(4, titles[0], "calibrate", "--model", model, *data, *chosen)
-        _step(5, titles[1], "robustness", "--model", model, *data, *conditions, "--store", *chosen)
+        _step(3, titles[0], "calibrate", "--model", model, *data, *chosen)
+        _step(4, titles[1], "robustness", "--model", model, *data, *conditions, "--store", *chosen)
     except click.ClickException as error:  # a seed that learned nothing: scores, and no verdicts
         say(f"Left out: {error.message.partition(chr(10) * 2)[0]}")
 
@@ -162,11 +162,11 @@ def _exported(model: str) -> str | None:
 
 def _serve_and_ask(model: str) -> None:
     """The last step: a server in a process of its own, and what it says of the two pictures."""
-    from npr_keras_cli.console import say, stderr
+    from npr_keras_cli.console import say, say_command, stderr
     from npr_keras_cli.serving_view import require_serving
 
     stderr().print(f"\n8/{_STEPS}  Served, and asked", style="bold", markup=False)
-    say(f"$ {_folded(('serve', model))}\n")
+    say_command(f"$ {_folded(('serve', model))}\n")
     try:
         require_serving()
     except MissingPackageError as error:
@@ -186,7 +186,7 @@ def _serve_and_ask(model: str) -> None:
         else:
             raise SystemExit(server.wait())
         asked = ("query", *_three_images(), "--url", url)
-        say(f"\n$ {_folded(asked)}\n")
+        say_command(f"\n$ {_folded(asked)}\n")
         sys.stdout.flush()
         if subprocess.run([*command, *asked]).returncode:
             raise SystemExit(1)
