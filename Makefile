@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test slow lint golden docs pictures clean
+.PHONY: demo test slow lint golden docs pictures compatibility clean
 
 # Two stamps: what the tool needs, and beyond it what tests and documentation need.
 $(VENV)/.default: pyproject.toml constraints.txt
@@ -49,6 +49,10 @@ docs: $(INSTALLED)
 	$(BIN)/python -m npr_keras_cli.reference > build-commands.md && mv build-commands.md docs/commands.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open build/site/index.html"
+
+# An export loaded by older TensorFlows, as their TensorFlow Serving would: downloads their wheels.
+compatibility: $(INSTALLED)
+	$(BIN)/python tests/export/compatibility.py 2.19.1 2.20.0
 
 pictures: $(INSTALLED)
 	$(BIN)/python docs/make_pictures.py

@@ -141,6 +141,8 @@ def _faults(check, root: str) -> list[tuple[str, list[str]]]:
     if check.skipped.endings:
         head = f"Passed over in the label folders, not images: {check.skipped.summary()}"
         faults.append((head, []))
+    if check.skipped.outside:
+        faults.append((f"Images in no label folder: {check.skipped.outside:,}", []))
     if check.skipped.named:
         faults.append(("Not followed", list(check.skipped.named.values())))
     if check.single:

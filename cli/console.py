@@ -77,6 +77,9 @@ def warn_skipped(skipped) -> None:
         warn(f"passed over, not images: {skipped.summary()}")
         if {".heic", ".heif"} & set(skipped.endings):
             warn("HEIC is not read. Convert it to PNG without resizing; note that HEIC is lossy.")
+    if skipped.outside:
+        count = "1 image lies" if skipped.outside == 1 else f"{skipped.outside:,} images lie"
+        warn(f"passed over: {count} in no label folder")
     named = list(skipped.named.values())
     if named:
         more = [f"  and {len(named) - 10} more"] if len(named) > 10 else []

@@ -76,7 +76,8 @@ def find_classes(root, names, skipped: Skipped) -> list[ClassFolder]:
         kind = "a file, not a folder" if os.path.exists(root) else "no such folder"
         raise LayoutError(hint or f"{root}: {kind}. Expected a folder that holds {EXPECTED}.")
     found = []
-    for folder, children, files in walk(root, skipped):
+    around = Skipped()  # what lies in no label folder is no image that is missing
+    for folder, children, files in walk(root, around):
         labels = _labels(folder, children, names)
         labelled: dict[int, list[str]] = {}
         for child, label in labels.items():
@@ -87,6 +88,8 @@ def find_classes(root, names, skipped: Skipped) -> list[ClassFolder]:
         else:
             skipped.outside += len(files)
         children[:] = [child for child in children if child not in labels]
+    skipped.named |= around.named
+    skipped.links |= around.links
     if not found:
         raise LayoutError(
             f"No labelled images under {root}. Expected {EXPECTED}. "

@@ -64,7 +64,7 @@ class Skipped:
     outside: int = 0
 
     def __bool__(self):
-        return bool(self.endings or self.named)
+        return bool(self.endings or self.named or self.outside)
 
     def summary(self) -> str:
         """`3 .txt, 1 .heic`; "" where no file was passed over."""

@@ -62,9 +62,9 @@ def explain(detector: Detector, pixels: np.ndarray, grid: int = GRID) -> Explana
     parts = keras.Model(
         detector.input, [detector.representation.output, pool.input, detector.output]
     )
-    outputs = parts(ops.convert_to_tensor(pixels[None].astype(np.float32)), training=False)
+    # Not `parts(...)`: called eagerly, every layer's output stays in memory until the end.
     representation, features, logit = (
-        np.asarray(ops.convert_to_numpy(x), np.float32) for x in outputs
+        np.asarray(x, np.float32) for x in parts.predict_on_batch(pixels[None])
     )
     features = features[0]
     if pool.data_format == "channels_first":

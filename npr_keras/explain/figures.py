@@ -11,7 +11,7 @@ from npr_keras.explain.explain import Explanation, region_edges
 from npr_keras.report.charts import FAKE_COLOUR, REAL_COLOUR, figure, plain_text
 
 RANGE = 0.1  # of the NPR maps' colours: a difference of this part of the full scale is full colour
-_DIVERGING = "RdBu_r"  # red speaks for generated, blue for real
+_DIVERGING = "RdBu_r"  # red: more like a generator, blue: more like a photograph
 
 
 _TITLE_COLUMNS = 110  # of the figure's width
@@ -49,14 +49,20 @@ def explanation_figure(explanation: Explanation, title: str, lines=(), footer: s
     shown = explanation.activation + explanation.bias
     heat = panels[1, 0].imshow(shown, cmap=_DIVERGING, vmin=-limit, vmax=limit)
     panels[1, 0].set_title("class activation\nits mean is the logit", fontsize=9)
-    panels[1, 1].imshow(_grey(explanation.pixels), cmap="gray", vmin=0, vmax=255)
+    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+    panels[1, 1].imshow(_grey(explanation.pixels), cmap="gray", vmin=0, vmax=255, extent=extent)
     panels[1, 1].imshow(
-        shown, cmap=_DIVERGING, vmin=-limit, vmax=limit, alpha=0.55,
-        extent=(-0.5, width - 0.5, height - 0.5, -0.5), interpolation="bilinear",
+        shown, cmap=_DIVERGING, vmin=-limit, vmax=limit, alpha=0.55, extent=extent,
+        interpolation="bilinear",
     )  # fmt: skip
     panels[1, 1].set_title("laid over the image", fontsize=9)
     _show_regions(panels[1, 2], explanation, limit)
-    _bar(drawing, heat, list(panels[1, :3]), "logit: red speaks for generated, blue for real")
+    _bar(
+        drawing,
+        heat,
+        list(panels[1, :3]),
+        "logit: red, more like a generator; blue, more like a photograph",
+    )
     _histogram(panels[1, 3], [("this image", difference_of_pixels(explanation), "black")])
     for axes in (*panels[0], *panels[1, :3]):
         axes.set_xticks([])
@@ -99,7 +105,7 @@ def comparison_figure(real: Explanation, fake: Explanation, titles=("real", "gen
 def _show_mean(axes, values, title):
     axes.set_title(title, fontsize=9)
     return axes.imshow(
-        values.mean(2), cmap=_DIVERGING, vmin=-RANGE, vmax=RANGE, interpolation="nearest"
+        _sampled(values).mean(2), cmap=_DIVERGING, vmin=-RANGE, vmax=RANGE, interpolation="nearest"
     )
 
 
@@ -119,14 +125,18 @@ def difference_of_pixels(explanation: Explanation) -> np.ndarray:
 
 
 def _show_picture(axes, pixels, title):
-    axes.imshow(pixels, interpolation="nearest")
+    axes.imshow(_reduced(pixels), interpolation="nearest")
     axes.set_title(f"{title}\n{pixels.shape[1]} x {pixels.shape[0]}", fontsize=9)
 
 
 def _show_maps(drawing, panels, values):
     for axes, channel, name in zip(panels, range(3), ("red", "green", "blue"), strict=True):
         shown = axes.imshow(
-            values[:, :, channel], cmap=_DIVERGING, vmin=-RANGE, vmax=RANGE, interpolation="nearest"
+            _sampled(values[:, :, channel]),
+            cmap=_DIVERGING,
+            vmin=-RANGE,
+            vmax=RANGE,
+            interpolation="nearest",
         )
         axes.set_title(f"NPR, {name}", fontsize=9)
     _bar(drawing, shown, list(panels), f"NPR; colours end at ±{RANGE:g} of the full scale")
@@ -140,7 +150,8 @@ def _bar(drawing, shown, panels, label):
 
 def _show_regions(axes, explanation, limit):
     height, width = explanation.pixels.shape[:2]
-    axes.imshow(_grey(explanation.pixels), cmap="gray", vmin=0, vmax=255)
+    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+    axes.imshow(_grey(explanation.pixels), cmap="gray", vmin=0, vmax=255, extent=extent)
     rows, columns = explanation.regions.shape
     down, across = (
         region_edges(n, parts, side) - 0.5
@@ -181,4 +192,21 @@ def _histogram(axes, parts):
 
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
-    return np.array(Image.fromarray(pixels).convert("L"))
+    """As drawn under the maps: grey, reduced; whoever draws it says how large it is."""
+    return np.array(Image.fromarray(_reduced(pixels)).convert("L"))
+
+
+_DRAWN = 1200  # pixels a side that a panel can show
+
+
+def _reduced(pixels: np.ndarray) -> np.ndarray:
+    """A large image at the size it is drawn at."""
+    factor = -(-max(pixels.shape[:2]) // _DRAWN)
+    return pixels if factor < 2 else np.array(Image.fromarray(pixels).reduce(factor))
+
+
+def _sampled(values: np.ndarray) -> np.ndarray:
+    """A large map at the size it is drawn at: single pixels, whose mean would be no NPR."""
+    factor = -(-max(values.shape[:2]) // _DRAWN)
+    offset = 1 if factor > 1 and factor % 2 == 0 else 0  # not the reference pixels, which are 0
+    return values[offset::factor, offset::factor]

@@ -1,6 +1,6 @@
 """Runs a SavedModel as TensorFlow Serving does: by TensorFlow's C API, in a process that never
 imports tensorflow. Called with the model's folder, a JSON file with the tensors' names and a NumPy
-file with pixels; prints JSON.
+file with pixels; prints JSON. NPR_TENSORFLOW names the folder of another TensorFlow's libraries.
 """
 
 import ctypes
@@ -20,13 +20,15 @@ class Output(ctypes.Structure):
 
 
 def load_library():
-    root = os.path.dirname(importlib.util.find_spec("tensorflow").origin)
+    root = os.environ.get("NPR_TENSORFLOW")
+    root = root or os.path.dirname(importlib.util.find_spec("tensorflow").origin)
     ctypes.CDLL(os.path.join(root, "libtensorflow_framework.so.2"), mode=ctypes.RTLD_GLOBAL)
     library = ctypes.CDLL(os.path.join(root, "libtensorflow_cc.so.2"))
     for name in ("NewGraph", "NewStatus", "NewSessionOptions", "LoadSessionFromSavedModel",
                  "GraphOperationByName", "AllocateTensor", "TensorData"):  # fmt: skip
         getattr(library, f"TF_{name}").restype = Pointer
-    library.TF_Message.restype = ctypes.c_char_p
+    library.TF_Message.restype = library.TF_StringGetDataPointer.restype = ctypes.c_char_p
+    library.TF_StringGetSize.restype = ctypes.c_size_t
     library.TF_Dim.restype = ctypes.c_int64
     return library
 
@@ -76,8 +78,15 @@ def run(session, name, tensor, wanted):
     found = []
     for (_, kind), result in zip(wanted, results, strict=True):
         count = int(tf.TF_Dim(Pointer(result), 0))
-        data = ctypes.cast(tf.TF_TensorData(Pointer(result)), ctypes.POINTER(kind))
-        found.append([data[i] for i in range(count)])
+        data = tf.TF_TensorData(Pointer(result))
+        if kind is str:
+            places = [Pointer(data + 24 * i) for i in range(count)]
+            found.append(
+                [tf.TF_StringGetDataPointer(p)[: tf.TF_StringGetSize(p)].decode() for p in places]
+            )
+        else:
+            values = ctypes.cast(data, ctypes.POINTER(kind))
+            found.append([values[i] for i in range(count)])
     return found
 
 
@@ -96,10 +105,10 @@ for image in images:
     with open(image, "rb") as file:
         data.append(file.read())
 own = names["serving_default"]
-logits, valid = run(session, own["images"], strings(data),
-                    [(own["logit"], ctypes.c_float), (own["valid"], ctypes.c_bool)])  # fmt: skip
+wanted = [(own["logit"], ctypes.c_float), (own["valid"], ctypes.c_bool), (own["error"], str)]
+logits, valid, errors = run(session, own["images"], strings(data), wanted)
 own = names["pixels"]
 (from_pixels,) = run(session, own["pixels"], pixels_tensor(np.load(pixels_file)),
                      [(own["logit"], ctypes.c_float)])  # fmt: skip
-print(json.dumps({"logits": logits, "valid": valid, "from_pixels": from_pixels,
+print(json.dumps({"logits": logits, "valid": valid, "errors": errors, "from_pixels": from_pixels,
                   "imported": "tensorflow" in sys.modules}))  # fmt: skip
