@@ -65,6 +65,13 @@ def comma_list(ctx, param, value):
     return tuple(part.strip() for part in value.split(",") if part.strip()) if value else ()
 
 
+def null_option(function):
+    """`-0`, `--null`."""
+    return click.option(
+        "-0", "--null", is_flag=True, help="Paths on standard input end with NUL (find -print0)."
+    )(function)
+
+
 def plain_name(ctx, param, value):
     """A name that stays inside its folder."""
     if value is not None and (

@@ -14,20 +14,26 @@ _HEAD = 16  # bytes that tell an image from a path
 
 
 @contextlib.contextmanager
-def given_paths(paths: Iterable[str]) -> Iterator[tuple[Iterator[str], dict[str, str]]]:
+def given_paths(
+    paths: Iterable[str], null: bool = False
+) -> Iterator[tuple[Iterator[str], dict[str, str]]]:
     """The paths of a command line, `-` being replaced by what stands on standard input.
 
     An image that arrives there lies in a file until the block ends.
+
+    Args:
+        paths: As they were typed.
+        null: Whether paths on standard input end with NUL, as `find -print0` writes them.
 
     Yields:
         The paths, and what to call those that nobody typed.
     """
     names: dict[str, str] = {}
     with contextlib.ExitStack() as stack:
-        yield _each(paths, stack, names), names
+        yield _each(paths, stack, names, b"\0" if null else b"\n"), names
 
 
-def _each(paths, stack, names) -> Iterator[str]:
+def _each(paths, stack, names, end: bytes) -> Iterator[str]:
     for path in paths:
         if path != "-":
             yield path
@@ -44,13 +50,13 @@ def _each(paths, stack, names) -> Iterator[str]:
                     file.write(data)
             yield image
             continue
-        if b"\0" in (rest := head + stream.readline()):  # find -print0
-            for name in (rest + stream.read()).split(b"\0"):
-                if name:
-                    yield os.fsdecode(name)
-            continue
-        while rest:
-            for line in rest.splitlines():
-                if line:
-                    yield os.fsdecode(line)
-            rest = stream.readline()
+        rest = head
+        while chunk := stream.readline():  # a line at a time: whoever writes may be slow
+            rest += chunk
+            *whole, rest = rest.split(end)
+            yield from (
+                os.fsdecode(name.rstrip(b"\r\n") if end == b"\n" else name)
+                for name in whole
+                if name
+            )
+        yield from (os.fsdecode(name) for name in rest.split(end) if name)

@@ -7,7 +7,7 @@ import sys
 import click
 
 from npr_keras_cli.backend import backend_option, open_quietly
-from npr_keras_cli.options import protocol_option
+from npr_keras_cli.options import null_option, protocol_option
 
 
 @click.command("predict")
@@ -19,10 +19,11 @@ from npr_keras_cli.options import protocol_option
     help="A run's folder, a .keras file, or what npr-keras export wrote.",
 )
 @protocol_option
+@null_option
 @click.option("--json", "form", flag_value="json", help="Print JSON, one object a line.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
 @backend_option
-def command(paths, model, protocol, form, backend):
+def command(paths, model, protocol, null, form, backend):
     """Tell whether images were generated, or say why that cannot be determined.
 
     Images, and everything in folders; - reads standard input: paths, one a line, or one image.
@@ -33,7 +34,7 @@ def command(paths, model, protocol, form, backend):
     \b
     npr-keras predict photo.jpg --model saved_models/npr
     npr-keras predict DIR --model saved_models/npr --json
-    find DIR -name '*.png' | npr-keras predict - --model saved_models/npr --csv
+    find DIR -name '*.png' -print0 | npr-keras predict - -0 --model saved_models/npr --csv
     """
     from npr_keras.data.walk import Skipped
     from npr_keras.predict.score_files import score_files
@@ -45,7 +46,7 @@ def command(paths, model, protocol, form, backend):
     predictor = open_quietly(model)
     protocol = protocol or predictor.preprocessing
     warn_of_pixels(predictor.profile, protocol)
-    with given_paths(paths) as (files, names):
+    with given_paths(paths, null) as (files, names):
         predictions = score_files(predictor, files, protocol, skipped=skipped)
         unreadable = show_predictions(
             predictions, predictor.profile, protocol, form, names, skipped

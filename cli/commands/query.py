@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from npr_keras_cli.options import null_option
+
 
 @click.command("query")
 @click.argument("images", nargs=-1, required=True, type=click.Path(allow_dash=True))
@@ -36,9 +38,10 @@ import click
 @click.option("--ca-file", type=click.Path(), help="Certificates to check the server's against.")
 @click.option("--cert-file", type=click.Path(), help="The client's own certificate.")
 @click.option("--key-file", type=click.Path(), help="The client's own key.")
+@null_option
 @click.option("--json", "form", flag_value="json", help="Print JSON, one object a line.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
-def command(images, url, batch_size, timeout, retries, ca_file, cert_file, key_file, form):
+def command(images, url, batch_size, timeout, retries, ca_file, cert_file, key_file, null, form):
     """Ask a server whether images were generated.
 
     Works with TensorFlow Serving and with npr-keras serve. Files are sent as they are; what the
@@ -59,7 +62,7 @@ def command(images, url, batch_size, timeout, retries, ca_file, cert_file, key_f
     skipped = Skipped()
     with (
         Client(url, timeout, retries, ca_file, cert_file, key_file) as client,
-        given_paths(images) as (files, names),
+        given_paths(images, null) as (files, names),
     ):
         profile = read_facts(client.facts(), url).profile
         found = served_predictions(client, files, batch_size, skipped=skipped)

@@ -193,6 +193,18 @@ def _lay_beside(origin: Path, folder: Path) -> None:
 
 
 def _write(name, detector, folded, path, facts, pictures, beside) -> None:
+    import tensorflow as tf
+
+    try:
+        _written(name, detector, folded, path, facts, pictures, beside)
+    except tf.errors.OpError as error:  # a full disk, say: what is left of it goes with its folder
+        reason = error.message.strip().splitlines()[0]
+        raise ExportError(
+            f"Cannot write the {name} export to {path.parent.parent}: {reason}"
+        ) from error
+
+
+def _written(name, detector, folded, path, facts, pictures, beside) -> None:
     from npr_keras.export import convert
 
     if name == "savedmodel":

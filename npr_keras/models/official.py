@@ -6,6 +6,7 @@ The network is the same, so this is a matter of names and of axes: PyTorch keeps
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 from collections.abc import Mapping
@@ -213,10 +214,10 @@ def _what(path: str) -> str:
 def save_pth(state: Mapping[str, np.ndarray], path: str | os.PathLike) -> None:
     """Writes a bare official state dict, atomically."""
     torch = _torch()
+    data = io.BytesIO()
+    torch.save({key: torch.from_numpy(np.array(value)) for key, value in state.items()}, data)
     with replacing(path) as temporary:
-        torch.save(
-            {key: torch.from_numpy(np.array(value)) for key, value in state.items()}, temporary
-        )
+        temporary.write_bytes(data.getvalue())  # torch itself would say "iostream error"
 
 
 def _torch():

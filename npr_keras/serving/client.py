@@ -150,7 +150,16 @@ class Client:
     def facts(self) -> str:
         """What the model says of itself, as JSON: its protocol, calibration and robustness."""
         asked = np.array([b"facts"], object)
-        found = self.predict({"about": asked}, "facts")
+        try:
+            found = self.predict({"about": asked}, "facts")
+        except ServingError as error:
+            if error.code not in ("FAILED_PRECONDITION", "INVALID_ARGUMENT"):
+                raise
+            raise ServingError(
+                "FAILED_PRECONDITION",
+                f"{self.url} serves a model that `npr-keras export` did not write: it does not say how its "
+                f"pixels are made and what its scores mean ({error}).",
+            ) from error
         try:
             return next(iter(found.values()))[0].decode()
         except (StopIteration, IndexError, TypeError, AttributeError) as error:

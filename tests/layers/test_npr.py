@@ -149,3 +149,16 @@ def test_one_model_takes_any_size(random, size):
 def test_bad_arguments_say_what_was_received(arguments, received):
     with pytest.raises(ConfigError, match=f"Received: {received}"):
         NPR(**arguments)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="the fault was JAX's")
+def test_keras_exports_it_from_jax(tmp_path, random):
+    """Its reshape used to stop where sides are not known."""
+    import tensorflow as tf
+
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, NPR(data_format="channels_last")(inputs))
+    model.export(tmp_path / "m", format="tf_saved_model", verbose=False)
+    images = random.normal(size=(2, 13, 8, 3)).astype("float32")
+    found = tf.saved_model.load(tmp_path / "m").serve(images)
+    np.testing.assert_allclose(found, model.predict_on_batch(images), atol=1e-6)

@@ -61,7 +61,7 @@ def test_bombs_are_not_decoded(exported):
 
 
 def test_why_a_graph_fails_is_said(start):
-    body = {"signature_name": "pixels", "instances": [[[[1, 2, 3]]]]}
+    body = {"signature_name": "activation", "instances": [[[[1, 2, 3]]]]}
     status, answer = post(start(), json.dumps(body))
     assert status == 400
     assert "Detected at node" not in answer["error"]

@@ -205,7 +205,7 @@ def test_the_command(exported, pictures, tmp_path):
     assert process.returncode == 0
     assert out == ""
     assert rest.splitlines()[-2:] == [
-        "Stopping: nothing new is taken, what was begun is answered.",
+        "Shutting down: finishing pending requests.",
         "Stopped.",
     ]
     (entry,) = map(json.loads, log.read_text().splitlines())
@@ -215,7 +215,7 @@ def test_the_command(exported, pictures, tmp_path):
 def test_wrong_arguments(invoke, exported, tmp_path):
     run = exported[1]
     said = error_of(invoke("serve", tmp_path / "gone"))
-    assert "is no folder" in said and "npr-keras export MODEL" in said
+    assert "is not a folder" in said and "npr-keras export MODEL" in said
     assert "either MODEL or --model-config-file" in error_of(invoke("serve"), 2)
     bare = tmp_path / "bare"
     shutil.copytree(exported[0] / "1", bare)
