@@ -28,7 +28,7 @@ from npr_keras.export.publish import (
 from npr_keras.export.verify import Verified, logits_of, verify
 from npr_keras.models.files import file_digest, load_detector, model_file
 from npr_keras.predict import open_predictor
-from npr_keras.predict.facts import Facts
+from npr_keras.predict.facts import Facts, first_line
 from npr_keras.predict.keras_file import KerasPredictor
 from npr_keras.versions import versions
 
@@ -197,8 +197,12 @@ def _write(name, detector, folded, path, facts, pictures, beside) -> None:
 
     try:
         _written(name, detector, folded, path, facts, pictures, beside)
-    except tf.errors.OpError as error:  # a full disk, say: what is left of it goes with its folder
-        reason = error.message.strip().splitlines()[0]
+    # A full disk, say, which each library reports in a way of its own; what is left of it goes with its
+    # staging folder.
+    except (tf.errors.OpError, OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or first_line(error)
+        if shutil.disk_usage(path.parent).free < 1 << 20:
+            reason = "no space left on device"
         raise ExportError(
             f"Cannot write the {name} export to {path.parent.parent}: {reason}"
         ) from error
