@@ -18,7 +18,7 @@ def scored_images(predictor, data, names, reals, protocol, pipeline: str, max_un
     from npr_keras.evaluation.evaluate import evaluate
     from npr_keras_cli.suites_view import judged_sets
 
-    sets = judged_sets(data, True, names) if data else [ImageSet(reals, _real_images(reals))]
+    sets = judged_sets(data, True, names) if data else [ImageSet(reals, _real_images(reals, names))]
     with progress_bar() as bar:
         task = bar.add_task("scoring", total=len(sets[0].records), note="")
         (result,) = evaluate(
@@ -35,19 +35,27 @@ def scored_images(predictor, data, names, reals, protocol, pipeline: str, max_un
     return labels[scored], result.logits[scored]
 
 
-def _real_images(folder: str):
+def _real_images(folder: str, names=None):
     """All images in a folder; where it has folders for the labels, those of real ones."""
     from npr_keras.data.folder import find_every_set
+    from npr_keras.data.manifest import is_manifest, read_manifest
     from npr_keras.data.records import FAKE, REAL, Record
     from npr_keras.data.walk import Skipped, list_images
 
+    if is_manifest(folder):
+        records = [
+            Record(row.path, REAL) for row in read_manifest(folder, False) if row.label != FAKE
+        ]
+        if not records:
+            raise LayoutError(f"No real images in the table {folder}.")
+        return tuple(records)
     if not os.path.isdir(folder):
         raise LayoutError(f"{folder}: no such folder. Expected one with photographs in it.")
     skipped = Skipped()
     paths = list_images(folder, skipped)
     warn_skipped(skipped)
     try:
-        labelled = [record for s in find_every_set(folder) for record in s.records]
+        labelled = [record for s in find_every_set(folder, names) for record in s.records]
     except LayoutError:
         labelled = []
     if any(record.label == FAKE for record in labelled):

@@ -133,6 +133,7 @@ def _mixture(values) -> str:
 def _faults(check, root: str) -> list[tuple[str, list[str]]]:
     """Each kind of fault that there is: its head, and a line for every case."""
     faults = []
+    base = root if os.path.isdir(root) else os.path.dirname(root) or "."
     unreadable = [reason for one in check.sets for reason in one.unreadable]
     if unreadable:
         faults.append(
@@ -154,7 +155,7 @@ def _faults(check, root: str) -> list[tuple[str, list[str]]]:
     )
     for groups, head in kinds:
         if groups:
-            lines = [" = ".join(os.path.relpath(path, root) for path in group) for group in groups]
+            lines = [" = ".join(os.path.relpath(path, base) for path in group) for group in groups]
             faults.append((f"{head} ({len(groups)})", lines))
     rules = [(one.name, one.rule) for one in check.sets if one.rule]
     rules += [("all sets", check.rule)] if check.rule else []

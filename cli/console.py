@@ -13,17 +13,23 @@ LOG_EVERY = 60.0  # seconds between lines where there is no terminal
 @functools.cache
 def stdout():
     """rich's console for data: tables, in colour on a terminal."""
-    from rich.console import Console
-
-    return Console(highlight=False, soft_wrap=False)
+    return _console()(highlight=False, soft_wrap=False)
 
 
 @functools.cache
 def stderr():
     """rich's console for words and progress."""
+    return _console()(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _console():
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    class Ours(Console):
+        def on_broken_pipe(self):
+            raise BrokenPipeError  # main knows what that means; rich would exit with 1
+
+    return Ours
 
 
 def wrapped(text: str, before: int = 0) -> str:
@@ -75,8 +81,8 @@ def warn_skipped(skipped) -> None:
     """Says what a walk passed over: `npr_keras.data.walk.Skipped`."""
     if skipped.endings:
         warn(f"passed over, not images: {skipped.summary()}")
-        if {".heic", ".heif"} & set(skipped.endings):
-            warn("HEIC is not read. Convert it to PNG without resizing; note that HEIC is lossy.")
+        for hint in skipped.hints():
+            warn(f"{hint}.")
     if skipped.outside:
         count = "1 image lies" if skipped.outside == 1 else f"{skipped.outside:,} images lie"
         warn(f"passed over: {count} in no label folder")

@@ -163,7 +163,7 @@ def _half(row: dict, name: str) -> str:
 def _notes(report: dict) -> None:
     rows = [row for model in report["models"] for row in model["sets"]]
     protocols = ", ".join(dict.fromkeys(row["protocol"] for row in rows))
-    lines = [f"Per cent. Accuracy at probability 0.5; pixels: {protocols}."]
+    lines = [f"Per cent. Accuracy at logit 0; pixels: {protocols}."]
     if len(report["models"]) == 1:
         lines.append(
             "±: half of the 95 % bootstrap interval. best*: at the threshold that suits each"

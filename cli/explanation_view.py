@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from npr_keras.errors import ConfigError, MissingPackageError, UnreadableImageError
-from npr_keras_cli.console import say, stdout
+from npr_keras_cli.console import say, stdout, warn_skipped
 
 
 def require_drawing(out: str) -> None:
@@ -20,16 +20,18 @@ def require_drawing(out: str) -> None:
 def explain_all(predictor, images, protocol, grid: int, out: str, forms, arrays: bool) -> int:
     """A figure for each image, folders included; returns how many could not be read."""
     from npr_keras.data.examine import examine
+    from npr_keras.data.walk import Skipped
     from npr_keras.explain import explain
     from npr_keras.explain.figures import explanation_figure
-    from npr_keras.predict.score_files import expand
+    from npr_keras.predict.files import expand
     from npr_keras.verdict import conclude
 
     unreadable = 0
     taken: set[str] = set()
     inputs = {os.path.realpath(path) for path in images}
     stdout().print("probability  verdict       figure", style="bold")
-    for name, path, error in expand(images):
+    skipped = Skipped()
+    for name, path, error in expand(images, skipped):
         try:
             if error:
                 raise UnreadableImageError(error)
@@ -53,6 +55,7 @@ def explain_all(predictor, images, protocol, grid: int, out: str, forms, arrays:
             _write_arrays(found, target)
         line = f"{concluded.probability:11.4f}  {concluded.verdict or '–':12}  {written}"
         stdout().print(line, markup=False, soft_wrap=True)
+    warn_skipped(skipped)
     return unreadable
 
 

@@ -30,7 +30,7 @@ def show_exports(made) -> None:
             style="dim",
         )
     stdout().print(
-        "\ndifference: the largest of a logit, to the detector's. images/s: 256 x 256\n"
-        "pixels, 8 at once, here and now.",
+        "\ndifference: largest deviation from the detector's logit. images/s: 256 x 256\n"
+        "pixels, batch of 8, on this machine.",
         style="dim",
     )

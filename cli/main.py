@@ -83,11 +83,17 @@ class _Commands(click.Group):
         return _strict(module.command)
 
     def invoke(self, ctx):
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # closed by whoever started us
+                setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):  # file names that are not UTF-8 are shown escaped
                 stream.reconfigure(errors="backslashreplace")
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()  # what is buffered fails here, and not while Python ends
         except click.ClickException as error:
             before = error.format_message().removesuffix(error.message)  # "Invalid value for ..."
             error.message = _wrapped(error.message, before)
@@ -119,9 +125,9 @@ def _wrapped(message: str, before: str = "") -> str:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="npr-keras")
 def main():
-    """Tells whether an image came out of a generator, from the relations of neighbouring pixels.
+    """Detect generated images from the relationships between neighbouring pixels.
 
-    NPR: Tan et al., CVPR 2024. Train on one generator, judge on any, on Keras 3.
+    NPR (Tan et al., CVPR 2024) on Keras 3: train on one generator, detect others.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something.
     """

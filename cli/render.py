@@ -87,7 +87,7 @@ def write_scores(evaluations, path, verdicts: bool = False) -> None:
                     "probability": logit if math.isnan(logit) else probability(logit),
                 }
                 if verdicts:
-                    found = concluded[record.path]
+                    found = concluded[result.suite, result.name, record.path]
                     row |= {"verdict": found.verdict, "reasons": "; ".join(found.reasons)}
                 rows.append({**row, "error": result.unreadable.get(record.path, "")})
     write_text(path, csv_text(rows))

@@ -37,7 +37,8 @@ def merged(stored, found) -> tuple:
     kept = [
         c
         for c in stored
-        if (c.kind, c.amount, c.protocol) not in new and c.threshold == found[0].threshold
+        if (c.kind, c.amount, c.protocol) not in new
+        and (c.protocol != found[0].protocol or c.threshold == found[0].threshold)
     ]
     return (*kept, *found)
 

@@ -33,6 +33,12 @@ def given_paths(
         yield _each(paths, stack, names, b"\0" if null else b"\n"), names
 
 
+def _is_binary(head: bytes, end: bytes) -> bool:
+    """Whether bytes can be no path: then they are an image, or what the decoder says they are."""
+    allowed = b"\t\r\n" + (b"\0" if end == b"\0" else b"")
+    return any(byte < 32 and byte not in allowed for byte in head)
+
+
 def _each(paths, stack, names, end: bytes) -> Iterator[str]:
     for path in paths:
         if path != "-":
@@ -40,7 +46,7 @@ def _each(paths, stack, names, end: bytes) -> Iterator[str]:
             continue
         stream = sys.stdin.buffer
         head = stream.read(_HEAD)
-        if is_image_head(head):
+        if is_image_head(head) or _is_binary(head, end):
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             image = os.path.join(folder, "image")
             names[image] = "(standard input)"

@@ -29,7 +29,7 @@ _PUBLIC = {
     "open_predictor": "npr_keras.predict",
     "load_image": "npr_keras.data.decode",
     "save_detector": "npr_keras.models",
-    "score": "npr_keras.predict.score",
+    "score": "npr_keras.predict.score_images",
     "simulate": "npr_keras.simulation.simulate",
     "train": "npr_keras.training",
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from npr_keras.config import Preprocessing
+from npr_keras.config import PROTOCOLS, Preprocessing
 from npr_keras.findings import UNCALIBRATED, Calibration, Condition
 from npr_keras.settings import Config
 
@@ -64,11 +64,17 @@ class ModelProfile(Config):
             sigmoid, `images` being 0.
         """
         held = self.calibration.images and self.calibration.protocol == protocol.name
-        return self.calibration if held else UNCALIBRATED
+        return self.calibration if held and self._is_meant(protocol) else UNCALIBRATED
+
+    def _is_meant(self, protocol: Preprocessing) -> bool:
+        """Whether a protocol is the one of its name: this model's own, or the known one."""
+        return protocol in (self.preprocessing, PROTOCOLS.get(protocol.name))
 
     def robustness_for(self, protocol: Preprocessing) -> tuple[Condition, ...]:
         """The measurements made on such pixels, at the threshold that holds for them."""
         threshold = self.calibration_for(protocol).threshold
+        if not self._is_meant(protocol):
+            return ()
         return tuple(
             c for c in self.robustness if c.protocol == protocol.name and c.threshold == threshold
         )

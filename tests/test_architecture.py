@@ -75,7 +75,7 @@ def test_only_the_command_line_prints_and_knows_click_and_rich(path):
 def test_the_rules_would_notice():
     assert LEVEL["npr_keras.training"] < LEVEL["npr_keras.models"] < LEVEL["npr_keras.data"]
     assert len(MODULES) > 30
-    assert "npr_keras.models.Detector" in set(imports(ROOT / "npr_keras" / "training" / "train.py"))
+    assert "npr_keras.models.Detector" in set(imports(ROOT / "npr_keras" / "training" / "gradient.py"))
 
 
 def test_architecture_document_names_every_package():
@@ -119,6 +119,18 @@ def test_public_names():
         assert getattr(npr_keras, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         npr_keras.Nothing  # noqa: B018
+
+
+def test_no_function_is_named_like_its_package_and_module():
+    """`from package import name` would give one or the other, by what was imported before."""
+    import importlib
+
+    for folder in (ROOT / "npr_keras").iterdir():
+        if not (folder / "__init__.py").exists():
+            continue
+        package = importlib.import_module(f"npr_keras.{folder.name}")
+        modules = {path.stem for path in folder.glob("*.py")}
+        assert not modules & set(getattr(package, "__all__", ())), folder.name
 
 
 def test_every_error_is_in_the_tree():

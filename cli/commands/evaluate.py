@@ -93,13 +93,13 @@ def command(
     pipeline,
     backend,
 ):
-    """Judge detectors on labelled images.
+    """Evaluate detectors on labelled images.
 
     A suite's sub-testsets are those of its table, see npr-keras suites: each with its own protocol,
     its classes pooled, other folders ignored, and nothing begun while one is missing. Of --data, a
     folder with 0_real and 1_fake is one set; otherwise each child folder is a set, and the classes
     inside it are pooled. The last lines give the mean over the sets, as papers take it, and the
-    figures of all images pooled. Accuracy is at probability 0.5.
+    figures of all images pooled. Accuracy is at logit 0, as the official code takes it.
 
     Killed or interrupted, the same command goes on where it was.
 

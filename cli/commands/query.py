@@ -53,8 +53,7 @@ def command(images, url, batch_size, timeout, retries, ca_file, cert_file, key_f
     npr-keras query *.png --url grpc://127.0.0.1:8500/npr/versions/2 --json
     """
     from npr_keras.data.walk import Skipped
-    from npr_keras.predict.facts import read_facts
-    from npr_keras.predict.served import served_predictions
+    from npr_keras.predict.served import profile_of, served_predictions
     from npr_keras.serving.client import Client
     from npr_keras_cli.predictions_view import show_predictions
     from npr_keras_cli.standard_input import given_paths
@@ -64,7 +63,8 @@ def command(images, url, batch_size, timeout, retries, ca_file, cert_file, key_f
         Client(url, timeout, retries, ca_file, cert_file, key_file) as client,
         given_paths(images, null) as (files, names),
     ):
-        profile = read_facts(client.facts(), url).profile
+        client = client.pinned()  # the profile and all scores are one version's
+        profile = profile_of(client)
         found = served_predictions(client, files, batch_size, skipped=skipped)
         if show_predictions(found, profile, profile.preprocessing, form, names, skipped):
             sys.exit(1)

@@ -14,7 +14,7 @@ from npr_keras.ablation.run import detector_of
 from npr_keras.config import PROTOCOLS
 from npr_keras.data.records import ImageSet, Source
 from npr_keras.models import Detector
-from npr_keras.training.train import compile_detector
+from npr_keras.training.gradient import compile_detector
 
 _STEPS, _SCORED = 3, 8
 

@@ -12,7 +12,7 @@ import numpy as np
 from npr_keras.config import TrainingConfig
 from npr_keras.models import Detector
 from npr_keras.predict import open_predictor
-from npr_keras.training.train import compile_detector
+from npr_keras.training.gradient import compile_detector
 
 _KERAS = "npr-keras"
 _PLAIN = {"plain PyTorch, channels first": False, "plain PyTorch, channels last": True}

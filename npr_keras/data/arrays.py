@@ -22,6 +22,9 @@ def as_pixels(array) -> np.ndarray:
         PixelError: If it is something else, saying what.
     """
     array = np.asarray(array)
+    if array.dtype == object or not array.ndim:
+        kind = type(array.item() if not array.ndim else array.flat[0]).__name__
+        raise PixelError(f"{_EXPECTED}. Received: {kind}")
     if array.ndim not in (3, 4) or array.shape[-1] != 3:
         raise PixelError(f"{_EXPECTED}. Received: shape {array.shape}{_hint(array)}")
     if min(array.shape[-3:-1]) < 2:
@@ -57,6 +60,8 @@ def as_batch(images) -> np.ndarray:
             )
         images = np.stack(images)
     pixels = as_pixels(images)
+    if not len(pixels):
+        raise PixelError(f"{_EXPECTED}. Received: no images")
     return pixels if pixels.ndim == 4 else pixels[None]
 
 

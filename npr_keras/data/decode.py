@@ -8,8 +8,10 @@ and 16-bit grey clips at 255.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,10 @@ FORMATS = tuple(
 )
 
 
+MOST_BYTES = 1 << 30  # of a file
+MOST_SIDE = 1 << 16  # pixels; what runs detectors is not made for longer ones
+
+
 def decode(source: str | os.PathLike | bytes) -> np.ndarray:
     """Reads one image.
 
@@ -45,13 +51,40 @@ def decode(source: str | os.PathLike | bytes) -> np.ndarray:
     """
     name = "the image" if isinstance(source, bytes) else os.fspath(source)
     try:
-        data = whole(source if isinstance(source, bytes) else Path(source).read_bytes())
+        data = whole(source if isinstance(source, bytes) else read_file(source))
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             return np.array(image.convert("RGB"))
     # Pillow's plugins raise what their parsers meet: OSError, SyntaxError, ValueError, EOFError,
     # struct.error, zlib.error, DecompressionBombError and more.
     except Exception as error:
         raise UnreadableImageError(f"Cannot read {name}: {_reason(error, source)}") from error
+
+
+def read_image_file(path: str | os.PathLike) -> bytes:
+    """As `read_file`; raises UnreadableImageError, as `decode` does."""
+    try:
+        return read_file(path)
+    except (OSError, ValueError) as error:
+        raise UnreadableImageError(
+            f"Cannot read {os.fspath(path)}: {_reason(error, path)}"
+        ) from error
+
+
+def read_file(path: str | os.PathLike) -> bytes:
+    """The bytes of a file that can be an image.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is no regular file, which may never end, or too large.
+    """
+    status = os.stat(path)
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("not a regular file")
+    if status.st_size > MOST_BYTES:
+        raise ValueError(f"{status.st_size:,} bytes, more than the {MOST_BYTES:,} that are read")
+    return Path(path).read_bytes()
 
 
 def _reason(error: Exception, source) -> str:
@@ -147,6 +180,10 @@ def preprocess(pixels: np.ndarray, protocol: Preprocessing) -> np.ndarray:
     if min(height, width) < 2:
         raise UnreadableImageError(
             f"The image is {width} x {height} pixels; NPR needs at least 2 x 2"
+        )
+    if max(height, width) > MOST_SIDE:
+        raise UnreadableImageError(
+            f"The image is {width} x {height} pixels; a side can have at most {MOST_SIDE:,}"
         )
     if protocol.even:
         pixels = pixels[: height - height % 2, : width - width % 2]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npr_keras.config import Preprocessing
-from npr_keras.data.decode import decode, preprocess
+from npr_keras.data.decode import decode, preprocess, read_image_file
 from npr_keras.data.evidence import Evidence, weigh
 from npr_keras.data.history import History, pixel_history, read_history
 from npr_keras.errors import UnreadableImageError
@@ -44,8 +44,9 @@ def examine(source: str | os.PathLike | bytes | np.ndarray, protocol: Preprocess
     """
     given = isinstance(source, np.ndarray)
     named = not given and not isinstance(source, bytes)
-    pixels = source if given else decode(source)
+    data = read_image_file(source) if named else source  # once, for pixels and history
     try:
+        pixels = data if given else decode(data)
         seen = preprocess(pixels, protocol)
         if seen.shape[0] * seen.shape[1] > MAX_PIXELS:
             raise UnreadableImageError(
@@ -55,6 +56,9 @@ def examine(source: str | os.PathLike | bytes | np.ndarray, protocol: Preprocess
     except UnreadableImageError as error:
         if not named:
             raise
-        raise UnreadableImageError(f"Cannot use {os.fspath(source)}: {error}") from error
-    history = pixel_history(pixels) if given else read_history(source, pixels)
+        path, text = os.fspath(source), str(error)
+        reason = text.removeprefix("Cannot read the image: ")
+        said = f"Cannot read {path}: {reason}" if reason != text else f"Cannot use {path}: {text}"
+        raise UnreadableImageError(said) from error
+    history = pixel_history(pixels) if given else read_history(data, pixels)
     return Examined(seen, history, weigh(pixels, seen))

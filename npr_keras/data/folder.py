@@ -12,12 +12,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from npr_keras.data.layout import EXPECTED, find_classes
-from npr_keras.data.manifest import is_manifest
+from npr_keras.data.manifest import SPLITS, is_manifest
 from npr_keras.data.records import ImageSet, Record, Source, count_labels
-from npr_keras.data.walk import Skipped
+from npr_keras.data.walk import Skipped, identity
 from npr_keras.errors import DataError, LayoutError, UnknownClassError
-
-SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 def find_source(
@@ -44,7 +42,7 @@ def find_source(
     """
     skipped = Skipped() if skipped is None else skipped
     found = find_classes(root, names, skipped)
-    splits = [_split(one.parts, found) for one in found]
+    splits = [_split(one, found) for one in found]
     halves: dict[str, list[Record]] = {"train": [], "val": [], "test": []}
     for one, (split, at) in zip(found, splits, strict=True):
         if split is None and any(split == "train" for split, _ in splits):
@@ -106,7 +104,7 @@ def find_sets(
     """
     skipped = Skipped() if skipped is None else skipped
     found = find_classes(root, names, skipped)
-    splits = [_split(one.parts, found) for one in found]
+    splits = [_split(one, found) for one in found]
     used = {split for split, _ in splits}
     ignored = {"train"} if used - {"train"} else set()
     if "test" in used:
@@ -174,12 +172,15 @@ def _set_depth(parts, deepest) -> int:
     return len(parts)
 
 
-def _split(parts, found) -> tuple[str | None, int]:
-    """The split that a class folder belongs to, and which part of its path says so.
+def _split(one, found) -> tuple[str | None, int]:
+    """The split that a class belongs to, and which part of its path says so.
 
-    The first part named train, val or test, if it is alone or beside another split: LSUN has a
-    class of the name train.
+    Of a folder the first part named train, val or test, if it is alone or beside another split: LSUN
+    has a class of the name train. A table has a column for it.
     """
+    if one.split is not None:
+        return (SPLITS[one.split], 0) if one.split else (None, -1)
+    parts = one.parts
     for at, part in enumerate(parts):
         if part.lower() in SPLITS:
             beside = {
@@ -197,14 +198,22 @@ def _require_one_label(records: Sequence[Record], skipped: Skipped) -> None:
     """Raises DataError where a link leads to a file under both labels."""
     if not skipped.links:
         return
-    labels: dict[str, Record] = {}
+    labels: dict = {}
     for record in records:
-        other = labels.setdefault(os.path.realpath(record.path), record)
+        other = labels.setdefault(_identity(record.path), record)
         if other.label != record.label:
             raise DataError(
-                f"One file is both real and generated, by a link: {other.path} and {record.path}. "
-                "Remove the link."
+                f"One file is both real and generated: {other.path} and {record.path}. Remove one of "
+                "them, or the link."
             )
+
+
+def _identity(path: str):
+    """What a file is, whatever path leads to it."""
+    try:
+        return identity(path)
+    except DataError:  # it is not there: whoever reads it says so
+        return path
 
 
 def _by_path(records: Iterable[Record]) -> tuple[Record, ...]:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from npr_keras.config import Preprocessing
 from npr_keras.data import augment
+from npr_keras.data.decode import MOST_SIDE
 from npr_keras.data.graph_decode import decode
 
 __all__ = ["center_crop", "decode", "preprocess", "random_crop", "resize", "spoil", "tile"]
@@ -115,8 +116,8 @@ def preprocess(pixels, protocol: Preprocessing):
     if protocol.crop:
         pixels = center_crop(pixels, protocol.crop)
     height, width = tf.shape(pixels)[0], tf.shape(pixels)[1]
-    large_enough = tf.debugging.Assert(tf.minimum(height, width) >= 2, ["fewer than 2 x 2 pixels"])
-    with tf.control_dependencies([large_enough]):
+    fits = (tf.minimum(height, width) >= 2) & (tf.maximum(height, width) <= MOST_SIDE)
+    with tf.control_dependencies([tf.debugging.Assert(fits, ["too small or too long"])]):
         if protocol.even:
             return pixels[: height - height % 2, : width - width % 2]
         return tf.identity(pixels)

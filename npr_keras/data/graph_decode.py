@@ -72,15 +72,22 @@ def _has_every_scan(data):
         return (position < last) & (at(position) == 0xFF) & ~frame
 
     def following(position):
-        return position + 2 + tf.maximum(2, 256 * at(position + 2) + at(position + 3))
+        length = tf.maximum(2, 256 * at(position + 2) + at(position + 3))
+        return tf.where(
+            at(position + 1) == 0xFF, position + 1, position + 2 + length
+        )  # FF FF: filling
 
     frame = tf.while_loop(is_before, lambda p: [following(p)], [2])[0]
     components = at(frame + 10 + 3 * tf.range(at(frame + 9)))  # their numbers
     # Behind it FF DA begins a scan, and nothing else does: in pixels FF is followed by 00.
     start = tf.minimum(following(frame), last)
-    scans = start + tf.cast(
-        tf.where((octets[start:-1] == 0xFF) & (octets[start + 1 :] == 0xDA))[:, 0], tf.int32
-    )
+    first, second = octets[start:-1], octets[start + 1 :]
+    ends = tf.where((first == 0xFF) & (second == 0xD9))[
+        :, 0
+    ]  # another image may stand behind the end
+    end = tf.cond(tf.size(ends) > 0, lambda: ends[0], lambda: tf.size(first, tf.int64))
+    scans = tf.where((first == 0xFF) & (second == 0xDA))[:, 0]
+    scans = start + tf.cast(tf.boolean_mask(scans, scans < end), tf.int32)
     count = at(scans + 4)
     tail = scans + 5 + 2 * count
     finished = at(tail + 2) % 16 == 0  # up to the last bit
@@ -92,7 +99,7 @@ def _has_every_scan(data):
     k = tf.range(64)
     band = (k >= at(tail)[:, None]) & (k <= at(tail + 1)[:, None]) & finished[:, None]
     complete = tf.reduce_any(has[:, :, None] & band[:, None, :], axis=0)  # (components, 64)
-    return (at(frame + 1) != 0xC2) | tf.reduce_all(complete)
+    return (at(frame) == 0xFF) & ((at(frame + 1) != 0xC2) | tf.reduce_all(complete))
 
 
 def _decode_png(data):

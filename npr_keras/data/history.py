@@ -97,7 +97,7 @@ def read_history(source: str | os.PathLike | bytes, pixels: np.ndarray) -> Histo
         pixels: Its pixels as they are in the file, uint8 (H, W, 3).
     """
     boxes = _boxes(source)
-    with _opened(source) as image:
+    with _opened(source, "text behind pixels" in boxes) as image:
         jpeg = image.format in ("JPEG", "MPO")  # MPO: a camera's JPEG with a second picture in it
         name = "JPEG" if jpeg else image.format or ""
         return History(
@@ -119,19 +119,23 @@ def read_history(source: str | os.PathLike | bytes, pixels: np.ndarray) -> Histo
         )
 
 
-def _opened(source):
-    """The image with its texts, which may stand behind the pixels; without them where one is broken."""
+def _opened(source, to_the_end: bool):
+    """The image with its texts, without them where one is broken.
+
+    Args:
+        source: The file, or its bytes.
+        to_the_end: Whether texts stand behind the pixels, which are decoded then.
+    """
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
         image = Image.open(file, formats=FORMATS)
-        image.load()
+        if to_the_end:
+            image.load()
         return image
     # Pillow refuses a whole PNG for a broken comment; whatever its parsers meet.
     except Exception:
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
-        image = Image.open(io.BytesIO(whole(data)), formats=FORMATS)
-        image.load()
-        return image
+        return Image.open(io.BytesIO(whole(data)), formats=FORMATS)
 
 
 def _boxes(source) -> set[str]:
@@ -161,8 +165,12 @@ def _riff_chunks(file, end: int):
 
 
 def _png_chunks(file):
+    pixels = False
     while len(head := file.read(8)) == 8:
         length, name = struct.unpack(">I4s", head)
+        pixels |= name == b"IDAT"
+        if pixels and name in (b"tEXt", b"iTXt", b"zTXt", b"eXIf"):
+            yield "text behind pixels"
         yield name.decode("latin-1")
         file.seek(length + 4, os.SEEK_CUR)
 

@@ -44,8 +44,11 @@ class ClassFolder:
     """A class's images.
 
     Attributes:
-        parts: Of its path below the root.
+        parts: Of its path below the root; in a table the split, the set, and the class.
+        split: In a table: its split, "" for none. None for a folder, whose path says it.
     """
+
+    split: str | None = None
 
     def __init__(self, parts: tuple[str, ...], labelled: dict[int, list[str]], skipped, above):
         self.parts = parts
@@ -70,7 +73,7 @@ def find_classes(root, names, skipped: Skipped) -> list[ClassFolder]:
     """Every class below a root, or in a table, sorted by path."""
     root = os.fspath(root)
     if is_manifest(root):
-        return _classes_of_table(root)
+        return _classes_of_table(root, skipped)
     if not os.path.isdir(root):
         hint = archive_hint(root)
         kind = "a file, not a folder" if os.path.exists(root) else "no such folder"
@@ -94,6 +97,7 @@ def find_classes(root, names, skipped: Skipped) -> list[ClassFolder]:
         raise LayoutError(
             f"No labelled images under {root}. Expected {EXPECTED}. "
             f"Found {_describe(root)}, {skipped.outside} image files in all."
+            + "".join(f" Note: {hint}." for hint in around.hints())
         )
     if not any(one.images for one in found):
         passed = f", passed over: {skipped.summary()}" if skipped else ""
@@ -104,16 +108,27 @@ def find_classes(root, names, skipped: Skipped) -> list[ClassFolder]:
     return sorted(found, key=lambda one: one.parts)
 
 
-def _classes_of_table(path: str) -> list[ClassFolder]:
-    groups: dict[tuple[str, ...], list[tuple[str, int]]] = {}
+def _classes_of_table(path: str, skipped: Skipped) -> list[ClassFolder]:
+    groups: dict[tuple, list[tuple[str, int]]] = {}
+    seen: dict[tuple, int] = {}
     for row in read_manifest(path):
-        parts = tuple(filter(None, (row.split, row.set_name, *row.class_name.split("/"))))
-        groups.setdefault(parts, []).append((row.path, row.label))
+        if os.path.exists(row.path) and not os.path.isfile(row.path):
+            skipped.named[row.path] = f"{row.path}: not a regular file; passed over"
+            continue
+        key = (row.path, row.label, row.set_name, row.class_name)
+        seen[key] = seen.get(key, 0) + 1
+        if seen[key] > 1:
+            times = f"listed {seen[key]} times; taken once"
+            skipped.named[row.path] = f"{row.path}: {times}"
+            continue
+        parts = tuple(filter(None, (row.set_name, *row.class_name.split("/"))))
+        groups.setdefault((row.split, parts), []).append((row.path, row.label))
     found = []
-    for parts, images in sorted(groups.items()):
-        one = ClassFolder(parts, {}, None, frozenset())
-        one.images = images
+    for (split, parts), images in sorted(groups.items()):
+        one = ClassFolder((*((split,) if split else ()), *parts), {}, None, frozenset())
+        one.images, one.split = images, split
         found.append(one)
+    skipped.links = True  # one file may stand under both labels
     return found
 
 
@@ -125,18 +140,22 @@ def _above(root: str, parts: tuple[str, ...]) -> frozenset:
 
 
 def _labels(folder: str, children: Sequence[str], names) -> dict[str, int]:
-    """The label folders among a folder's children. One that holds label folders itself is a class."""
+    """The label folders among a folder's children. One that holds label folders itself is a class.
+
+    Below a label folder only the official names count as such: its folders 0 and 1 may be shards.
+    """
     found = {}
     for child, label in _named(children, names).items():
-        if not _named(list_folder(os.path.join(folder, child))[0], names):
+        inner = list_folder(os.path.join(folder, child))[0]
+        if not _named(inner, names, PAIRS[:2]):
             found[child] = label
     return found
 
 
-def _named(children: Sequence[str], names) -> dict[str, int]:
+def _named(children: Sequence[str], names, pairs=PAIRS) -> dict[str, int]:
     lower = {child.lower() for child in children}
     known: dict[str, int] = {}
-    for pair in (names,) if names else PAIRS:
+    for pair in (names,) if names else pairs:
         real, fake = (name.lower() for name in pair)
         alone = names or pair in PAIRS[:2]
         numbers = real == "0" and any(name.isdecimal() for name in lower - {"0", "1"})

@@ -16,8 +16,11 @@ from npr_keras.data.records import FAKE, REAL
 from npr_keras.errors import LayoutError, MissingPackageError
 
 ENDINGS = (".csv", ".parquet")
+SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_SPLITS = {**SPLITS, "training": "train", "testing": "test"}
 LABELS = {
     "0": REAL, "real": REAL, "0_real": REAL, "nature": REAL, "original": REAL, "photograph": REAL,
+    "true": FAKE, "false": REAL,  # of a column such as is_generated
     "1": FAKE, "fake": FAKE, "1_fake": FAKE, "ai": FAKE, "generated": FAKE, "manipulated": FAKE,
 }  # fmt: skip
 _COLUMNS = "path and label (and class, split, set, if you like)"
@@ -60,16 +63,27 @@ def read_manifest(path: str | os.PathLike, labelled: bool = True) -> list[Row]:
     rows = []
     for number, row in enumerate(_dicts(path), 1):
         where = f"{path}, row {number}"
+        row = {str(name).strip().lower(): value for name, value in row.items()}
         if not row.get("path"):
-            raise LayoutError(f"{where}: no path. Expected the columns {_COLUMNS}.")
+            found = ", ".join(row) or "none"
+            raise LayoutError(
+                f"{where}: no path. Expected the columns {_COLUMNS}. Received: {found}"
+            )
         text = str(row.get("label", "") if row.get("label") is not None else "").strip().lower()
         text = text.removesuffix(".0")  # an integer that went through pandas with missing values
         if labelled and text not in LABELS:
             raise LayoutError(
                 f"{where}: label {row.get('label')!r}. Expected one of {', '.join(LABELS)}."
             )
-        values = [str(row.get(name) or "") for name in ("class", "split", "set")]
-        rows.append(Row(os.path.join(path.parent, str(row["path"])), LABELS.get(text), *values))
+        values = [str(row.get(name) or "").strip() for name in ("class", "split", "set")]
+        if values[1] and values[1].lower() not in _SPLITS:
+            raise LayoutError(
+                f"{where}: split {values[1]!r}. Expected one of {', '.join(_SPLITS)}, or none."
+            )
+        values[1] = _SPLITS.get(values[1].lower(), "")
+        rows.append(
+            Row(os.path.normpath(path.parent / str(row["path"])), LABELS.get(text), *values)
+        )
     if not rows:
         raise LayoutError(f"{path} has no rows. Expected the columns {_COLUMNS}.")
     return rows
@@ -90,6 +104,9 @@ def _dicts(path: Path) -> Iterator[Mapping]:
         return
     try:
         with open(path, encoding="utf-8-sig", newline="") as lines:
-            yield from csv.DictReader(lines)
+            first = lines.readline()
+            lines.seek(0)
+            ends = ";" if first.count(";") > first.count(",") else ","  # as spreadsheets write it
+            yield from csv.DictReader(lines, delimiter=ends)
     except (UnicodeDecodeError, csv.Error) as error:
         raise LayoutError(f"{path} is not a CSV table in UTF-8: {error}") from error

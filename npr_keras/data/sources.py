@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from npr_keras.data.manifest import is_manifest
+from npr_keras.data.walk import archive_hint
 from npr_keras.errors import LayoutError
 
 # Name -> the folders under the data root that people unpack it to, "." being the root itself.
@@ -28,9 +30,11 @@ def locate_source(source: str, data_root: str | os.PathLike | None) -> Path:
         LayoutError: If there is no such folder, naming what was looked for.
     """
     if source not in SOURCES or (data_root is None and Path(source).is_dir()):
-        if not Path(source).is_dir():
+        if not Path(source).is_dir() and not is_manifest(source):
+            hint = archive_hint(source)
             raise LayoutError(
-                f"No such source: {source}. Expected a folder, or one of {', '.join([*SOURCES, SIMULATED])}."
+                hint
+                or f"No such source: {source}. Expected a folder, a CSV or Parquet table, or one of {', '.join([*SOURCES, SIMULATED])}."
             )
         return Path(source)
     if data_root is None:

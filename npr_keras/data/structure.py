@@ -86,10 +86,13 @@ def _require_pixels(header: bytes, compressed: bytes) -> None:
         return
     inflate, count = zlib.decompressobj(), 0
     try:
-        part = inflate.decompress(compressed, 1 << 20)
-        while part and count < needed:
-            count += len(part)
-            part = inflate.decompress(inflate.unconsumed_tail, 1 << 20)
+        for begin in range(0, len(compressed), 1 << 16):  # in slices: what is left over is copied
+            rest = compressed[begin : begin + (1 << 16)]
+            while rest and count < needed:
+                count += len(inflate.decompress(rest, 1 << 20))
+                rest = inflate.unconsumed_tail
+        if count < needed:
+            count += len(inflate.flush())
     except zlib.error as error:
         raise ValueError(f"a broken PNG: {error}") from error
     if count < needed:
@@ -97,9 +100,11 @@ def _require_pixels(header: bytes, compressed: bytes) -> None:
 
 
 def has_every_scan(data: bytes) -> bool:
-    """Whether a progressive JPEG sends every coefficient to its last bit; True for other JPEGs."""
+    """Whether a progressive JPEG sends every coefficient to its last bit; True for other whole JPEGs."""
     position, components, complete = 2, [], {}
     while found := _MARKER.search(data, position):
+        if not complete and not components and found.start() != position:
+            return False  # something that is no segment, in front of the image
         marker, position = found[1][0], found.end()
         length = int.from_bytes(data[position : position + 2], "big")
         segment = data[position + 2 : position + length]

@@ -7,6 +7,7 @@ mislead: links that lead back, folders met twice, what is no regular file.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -43,7 +44,11 @@ EXTENSIONS = frozenset(
         ".jpc",
     ]
 )
-ARCHIVES = {".tar": "tar -xf", ".tgz": "tar -xf", ".gz": "tar -xf", ".zip": "unzip", ".7z": "7z x"}
+# Camera raws begin as TIFFs do; what would be read of them is a thumbnail.
+RAWS = frozenset([".nef", ".dng", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"])
+ARCHIVES = {".tar": "tar -xf", ".tgz": "tar -xf", ".zip": "unzip", ".7z": "7z x"}
+_COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
+_NETPBM = re.compile(rb"P[1-6]\s+[\d#]")
 _HEAD = 16  # bytes that show a format
 
 
@@ -66,6 +71,20 @@ class Skipped:
     def __bool__(self):
         return bool(self.endings or self.named or self.outside)
 
+    def hints(self) -> list[str]:
+        """What to do about files that people take for images, a sentence each."""
+        endings = set(self.endings)
+        found = []
+        if endings & {".heic", ".heif"}:
+            found.append(
+                "HEIC is not read: convert it to PNG without resizing; note that HEIC is lossy"
+            )
+        if endings & RAWS:
+            found.append("camera raws are not read: develop them to TIFF or PNG without resizing")
+        if endings & {*ARCHIVES, *_COMPRESSED}:
+            found.append("archives are not read: extract them first")
+        return found
+
     def summary(self) -> str:
         """`3 .txt, 1 .heic`; "" where no file was passed over."""
         return ", ".join(f"{count:,} {ending}" for ending, count in self.endings.most_common())
@@ -77,7 +96,7 @@ def is_image_head(head: bytes) -> bool:
         head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*"))
         or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
         or (head[:2] == b"BM" and head[6:10] == bytes(4))  # reserved, and 0
-        or (head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace())
+        or _NETPBM.match(head) is not None
         or head[:8] == b"\0\0\0\x0cjP  "
         or head[:4] == b"\xff\x4f\xff\x51"
         or (head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis"))
@@ -140,12 +159,14 @@ def list_folder(folder: str, skipped: Skipped | None = None) -> tuple[list[str],
         raise DataError(f"Cannot list the folder {folder}: {error.strerror}") from error
     for entry in found:
         try:
-            mode = entry.stat().st_mode
+            status = entry.stat()
+            mode = status.st_mode
         except OSError as error:  # a link to nowhere, or to itself
             if skipped is not None:
                 skipped.named[entry.path] = f"{entry.path}: {error.strerror}; passed over"
             continue
-        if skipped is not None and entry.is_symlink():
+        hard = stat.S_ISREG(mode) and status.st_nlink > 1
+        if skipped is not None and (hard or entry.is_symlink()):
             skipped.links = True
         if stat.S_ISDIR(mode):
             children.append(entry.name)
@@ -161,8 +182,11 @@ def list_folder(folder: str, skipped: Skipped | None = None) -> tuple[list[str],
 
 def is_image(path: str) -> bool:
     """Whether a regular file is taken for an image: by its ending, or else by its first bytes."""
-    if os.path.splitext(path)[1].lower() in EXTENSIONS:
+    ending = os.path.splitext(path)[1].lower()
+    if ending in EXTENSIONS:
         return True
+    if ending in RAWS:
+        return False
     try:
         with open(path, "rb") as file:
             return is_image_head(file.read(_HEAD))
@@ -187,7 +211,10 @@ def iter_images(
 def archive_hint(path: str | os.PathLike) -> str:
     """What to do with an archive; "" for what is none."""
     path = os.fspath(path)
-    command = ARCHIVES.get(os.path.splitext(path)[1].lower())
+    stem, ending = os.path.splitext(path)
+    if ending.lower() in _COMPRESSED and stem.lower().endswith(".tar"):
+        ending = ".tar"
+    command = ARCHIVES.get(ending.lower())
     if not command or not os.path.isfile(path):
         return ""
     return f"{path} is an archive, and images are not read from archives. Extract it first: {command} {path}"

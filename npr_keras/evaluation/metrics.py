@@ -25,7 +25,7 @@ class Metrics:
 
     Attributes:
         real, fake: Numbers of images scored.
-        accuracy: Of all images, at probability 0.5.
+        accuracy: Of all images, at logit 0.
         average_precision: Needs both labels.
         real_accuracy, fake_accuracy: Of the images of one label.
         balanced_accuracy: The mean of these two. Needs both labels.
@@ -54,7 +54,7 @@ def compute_metrics(
 
     Args:
         labels: 0 or 1, (n,).
-        logits: Real numbers, (n,); generated above 0, which is probability 0.5.
+        logits: Real numbers, (n,); generated above 0.
         threshold: The logit that `calibrated_accuracy` is taken at.
     """
     labels, logits = np.asarray(labels), np.asarray(logits, np.float64)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from npr_keras.config import PROTOCOLS
+from npr_keras.config import PROTOCOLS, Preprocessing
 from npr_keras.evaluation.evaluate import SetResult, intervals_of, mean_over_sets, pooled
 from npr_keras.evaluation.published import METHOD, QUOTED, mean_of_sets, published_figures
 from npr_keras.findings import UNCALIBRATED, Calibration
@@ -42,10 +42,14 @@ class Evaluation:
 
     def calibration_of(self, result: SetResult) -> Calibration:
         """What logits mean on a set's pixels."""
-        protocol = PROTOCOLS.get(result.protocol)
-        if self.profile is None or protocol is None:
-            return UNCALIBRATED
-        return self.profile.calibration_for(protocol)
+        return (
+            self.profile.calibration_for(self.protocol_of(result)) if self.profile else UNCALIBRATED
+        )
+
+    def protocol_of(self, result: SetResult) -> Preprocessing:
+        """How a set's files became pixels."""
+        own = self.profile.preprocessing if self.profile else None
+        return own if own and own.name == result.protocol else PROTOCOLS[result.protocol]
 
 
 def build_report(evaluations: Sequence[Evaluation], **described) -> dict:

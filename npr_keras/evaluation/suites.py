@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from npr_keras.config import get_protocol
-from npr_keras.data.folder import SPLITS
+from npr_keras.data.manifest import SPLITS
 from npr_keras.errors import ConfigError, LayoutError
 
 ALL = "all28"  # 28 generators, 38 sub-testsets, five suites

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from npr_keras.config import PROTOCOLS
 from npr_keras.data.examine import examine
 from npr_keras.errors import UnreadableImageError
 from npr_keras.evaluation.report import Evaluation
@@ -15,7 +14,7 @@ from npr_keras.verdict import Prediction, conclude
 
 def verdicts_of(
     evaluation: Evaluation, progress: Callable[[int], None] | None = None, threads: int = 4
-) -> dict[str, Prediction]:
+) -> dict[tuple[str, str, str], Prediction]:
     """Reads every image once more, for its history and evidence, and concludes.
 
     Args:
@@ -24,7 +23,7 @@ def verdicts_of(
         threads: Images read at once.
 
     Returns:
-        Dict from path to `Prediction`.
+        Dict from suite, set and path to `Prediction`.
     """
 
     def one(record, logit, protocol):
@@ -39,10 +38,10 @@ def verdicts_of(
     found = {}
     with ThreadPoolExecutor(threads) as pool:
         for result in evaluation.results:
-            protocol = PROTOCOLS[result.protocol]
+            protocol = evaluation.protocol_of(result)
             logits = result.logits.tolist()
             for prediction in pool.map(one, result.records, logits, [protocol] * len(logits)):
-                found[prediction.path] = prediction
+                found[result.suite, result.name, prediction.path] = prediction
                 if progress:
                     progress(1)
     return found

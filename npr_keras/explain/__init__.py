@@ -1,5 +1,5 @@
 """Where in a picture the evidence sits."""
 
-from npr_keras.explain.explain import Explanation, explain, region_logits
+from npr_keras.explain.maps import Explanation, explain, region_logits
 
 __all__ = ["Explanation", "explain", "region_logits"]

@@ -7,7 +7,7 @@ import textwrap
 import numpy as np
 from PIL import Image
 
-from npr_keras.explain.explain import Explanation, region_edges
+from npr_keras.explain.maps import Explanation, region_edges
 from npr_keras.report.charts import FAKE_COLOUR, REAL_COLOUR, figure, plain_text
 
 RANGE = 0.1  # of the NPR maps' colours: a difference of this part of the full scale is full colour

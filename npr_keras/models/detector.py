@@ -11,7 +11,7 @@ import numpy as np
 from keras import initializers, layers
 
 from npr_keras.config import PROTOCOLS, DetectorConfig
-from npr_keras.data.arrays import require_range
+from npr_keras.data.arrays import as_batch, require_range
 from npr_keras.errors import CheckpointError, ConfigError
 from npr_keras.layers.normalise import Normalise
 from npr_keras.layers.npr import NPR
@@ -78,14 +78,12 @@ class Detector(keras.Model):
         self._given_dtype = dtype
 
     def predict(self, x, *args, **kwargs):
-        """As `keras.Model.predict`; an array scaled to 0..1 raises PixelError."""
-        _require_pixels(x)
-        return super().predict(x, *args, **kwargs)
+        """As `keras.Model.predict`, of one image or a list too; pixels scaled to 1 raise PixelError."""
+        return super().predict(_batch(x), *args, **kwargs)
 
     def predict_on_batch(self, x):
-        """As `keras.Model.predict_on_batch`; an array scaled to 0..1 raises PixelError."""
-        _require_pixels(x)
-        return super().predict_on_batch(x)
+        """As `keras.Model.predict_on_batch`, of one image or a list too; see `predict`."""
+        return super().predict_on_batch(_batch(x))
 
     @property
     def preprocessing(self):
@@ -192,9 +190,14 @@ def _mode(layer) -> str | None:
     return getattr(layer.dtype_policy, "quantization_mode", None)
 
 
-def _require_pixels(x) -> None:
+def _batch(x):
+    """Lists of images and single images as batches; arrays are checked. Data sets stay as they are."""
+    if isinstance(x, (list, tuple)):
+        return as_batch(x)
     if isinstance(x, np.ndarray):
         require_range(x)
+        return x[None] if x.ndim == 3 else x
+    return x
 
 
 _PROFILE = ("preprocessing", "calibration", "robustness")

@@ -80,6 +80,6 @@ def _require_ending(path):
     if not os.fspath(path).endswith(".keras"):
         raise CheckpointError(
             f"A model file's name ends in .keras. Received: {os.fspath(path)}. "
-            "An official .pth checkpoint becomes one by `npr-keras convert`; an exported model "
+            "HDF5 files (.h5) do not hold what a detector is rebuilt from. An official .pth checkpoint becomes one by `npr-keras convert`; an exported model "
             "(.onnx, .tflite, .xml, a version's folder) does not become one again."
         )

@@ -103,6 +103,8 @@ def from_state_dict(detector, state: Mapping[str, np.ndarray]) -> None:
     """
     names = name_map(detector)
     given = {_bare(key): value for key, value in state.items()}
+    prefix = _common_prefix(given, names)
+    given = {key.removeprefix(prefix): value for key, value in given.items()}
     given = {key: value for key, value in given.items() if not key.endswith(_COUNTER)}
     faults = [f"  missing     {key} {_shape(*names[key])}" for key in names if key not in given]
     faults += [f"  unexpected  {key}" for key in given if key not in names]
@@ -126,6 +128,13 @@ def from_state_dict(detector, state: Mapping[str, np.ndarray]) -> None:
         )
     for key, (variable, kind) in names.items():
         variable.assign(_from_official(np.asarray(given[key], np.float32), kind))
+
+
+def _common_prefix(given, names) -> str:
+    """What stands before every parameter's name, such as `backbone.`; "" where nothing does."""
+    first = next(iter(names))
+    ends = [key.removesuffix(first) for key in given if key.endswith(f".{first}")]
+    return ends[0] if len(ends) == 1 and all(key.startswith(ends[0]) for key in given) else ""
 
 
 def _bare(key: str) -> str:

@@ -13,7 +13,7 @@ from npr_keras.predict.open import open_predictor
 
 _LAZY = {
     "KerasPredictor": "npr_keras.predict.keras_file",
-    "score_files": "npr_keras.predict.score_files",
+    "score_files": "npr_keras.predict.files",
     "served_predictions": "npr_keras.predict.served",
 }
 

@@ -12,12 +12,12 @@ from PIL import Image
 
 from npr_keras.config import Preprocessing
 from npr_keras.data.arrays import as_batch
-from npr_keras.data.decode import decode
-from npr_keras.data.examine import examine
+from npr_keras.data.decode import read_image_file
+from npr_keras.data.examine import Examined, examine
 from npr_keras.data.walk import Skipped
 from npr_keras.errors import CheckpointError, ServingError, UnreadableImageError
 from npr_keras.predict.facts import read_facts
-from npr_keras.predict.score_files import expand
+from npr_keras.predict.files import expand
 from npr_keras.profile import ModelProfile
 from npr_keras.serving.client import Client
 from npr_keras.verdict import Prediction, conclude
@@ -39,7 +39,7 @@ class ServedPredictor:
     def __init__(self, url: str):
         self.path = url
         try:
-            self._client = _pinned(url)
+            self._client = Client(url).pinned()
             text = self._client.facts()
         except ServingError as error:
             raise CheckpointError(f"Cannot ask the server what it serves: {error}") from error
@@ -73,9 +73,12 @@ def _is_kept(protocol: Preprocessing, shape: tuple[int, int]) -> bool:
     Then they travel as PNG: losslessly, a tenth of their size, and TensorFlow Serving does not refuse a
     batch for its images' sizes, as it does with numbers.
     """
-    if protocol.resize and shape != (protocol.resize, protocol.resize):
-        return False
-    return not protocol.tile or min(shape) >= protocol.tile
+    return (
+        (not protocol.resize or shape == (protocol.resize, protocol.resize))
+        and (not protocol.tile or min(shape) >= protocol.tile)
+        and (not protocol.crop or max(shape) <= protocol.crop)
+        and (not protocol.even or all(side % 2 == 0 for side in shape))
+    )
 
 
 def _png(pixels: np.ndarray) -> bytes:
@@ -84,68 +87,75 @@ def _png(pixels: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _pinned(url: str) -> Client:
-    """A client of the version that is served now: a set is judged by one, whatever comes after."""
-    client = Client(url)
-    if client.address.version is not None or client.address.label:
-        return client
-    available = [v for v, state in client.status().items() if state == "AVAILABLE"]
-    client.close()
-    return Client(f"{url.rstrip('/')}/versions/{max(available)}") if available else Client(url)
-
-
 def served_predictions(
     client: Client,
     paths: Iterable[str | os.PathLike],
     batch_size: int = 8,
     skipped: Skipped | None = None,
 ) -> Iterator[Prediction]:
-    """What a server's scores of files mean: the verdicts of `score_files`, the files sent as they are.
+    """What a server's scores of files mean: the verdicts of `score_files`.
 
-    The server gives the logit; history and evidence are read from the same bytes here.
+    The server gives the logit; history and evidence are read from the same bytes here. Files go as they
+    are, where the graph reads them as Pillow does; others as a PNG of their pixels. One version is asked
+    to the end.
 
     Args:
         client: Of a model that `npr-keras export` wrote.
-        paths, skipped: As for `npr_keras.predict.score_files`.
+        paths, skipped: As for `npr_keras.predict.files`.
         batch_size: Images in a request, at most.
 
     Yields:
         A `Prediction` for each image, in order.
     """
-    profile = read_facts(client.facts(), client.url).profile
-    waiting: list[Prediction | tuple[str, bytes]] = []
+    client = client.pinned()
+    profile = profile_of(client)
+    waiting: list[Prediction | tuple[str, bytes, Examined]] = []
     for name, path, error in expand(paths, skipped):
         try:
             if error:
                 raise UnreadableImageError(error)
-            with open(path, "rb") as file:
-                waiting.append((name, file.read()))
+            data = read_image_file(path)
+            waiting.append((name, data, examine(data, profile.preprocessing)))
         except UnreadableImageError as fault:
-            waiting.append(Prediction(name, str(fault)))
-        except OSError as fault:
-            waiting.append(Prediction(name, f"Cannot read {path}: {fault.strerror or fault}"))
+            reason = str(fault).removeprefix("Cannot read the image: ")
+            known = error or reason.startswith("Cannot ")
+            waiting.append(Prediction(name, reason if known else f"Cannot read {name}: {reason}"))
         if len(waiting) >= batch_size:
             yield from _concluded(client, profile, waiting, batch_size)
             waiting = []
     yield from _concluded(client, profile, waiting, batch_size)
 
 
+def profile_of(client: Client) -> ModelProfile:
+    """What a served model says of itself."""
+    return read_facts(client.facts(), client.url).profile
+
+
 def _concluded(client: Client, profile: ModelProfile, waiting, batch_size):
-    images = [one[1] for one in waiting if isinstance(one, tuple)]
-    answers = client.score(images, batch_size)
+    protocol = profile.preprocessing
+    images = [one for one in waiting if isinstance(one, tuple)]
+    answers = client.score((_as_sent(data, image) for _, data, image in images), batch_size)
     for one in waiting:
         if isinstance(one, Prediction):
             yield one
             continue
-        name, data = one
+        name, _, image = one
         answer = next(answers)
-        try:
-            if not answer.valid:
-                decode(data)  # what is wrong, in the words of every other command
-                raise UnreadableImageError(answer.error or "the server gives no score")
-            image = examine(data, profile.preprocessing)
-        except UnreadableImageError as error:
-            reason = str(error).removeprefix("Cannot read the image: ")
-            yield Prediction(name, f"Cannot read {name}: {reason}")
-            continue
-        yield conclude(profile, name, image, answer.logit, profile.preprocessing)
+        if not answer.valid and _is_kept(protocol, image.pixels.shape[:2]):
+            # Pillow reads it and the graph does not: its pixels, then.
+            (answer,) = client.score([_png(image.pixels)])
+        if answer.valid:
+            yield conclude(profile, name, image, answer.logit, protocol)
+        else:
+            yield Prediction(name, f"{name}: {answer.error or 'the server gives no score'}")
+
+
+_READ_ALIKE = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+
+
+def _as_sent(data: bytes, image: Examined) -> bytes:
+    """The file, or its pixels where the graph would read others, or none: with black ink, say."""
+    history = image.history
+    if history.format in _READ_ALIKE and history.mode != "CMYK":
+        return data
+    return _png(image.pixels)

@@ -37,9 +37,7 @@ def _table(report: dict, title: str) -> str:
     ours = [_own_line(model, indices, title) for model in report["models"]]
     name = latex_text(title) if title else "the sets"
     count = len(sets)
-    caption = (
-        f"Accuracy at probability 0.5 and average precision on {name} ({count} sets), in per cent."
-    )
+    caption = f"Accuracy at logit 0 and average precision on {name} ({count} sets), in per cent."
     if quoted:
         caption += f" $^\\dagger$ As published by {PAPER}; the others measured."
     lines = [

@@ -6,7 +6,7 @@ import math
 
 UNDEFINED = "–"
 NOTE = (
-    "Per cent. acc: accuracy at probability 0.5. AP: average precision, generated being positive. "
+    "Per cent. acc: accuracy at logit 0. AP: average precision, generated being positive. "
     "±: half of the 95 % bootstrap interval over images. cal acc: at a threshold found on other "
     "images. best acc: at the best threshold for these very images, an oracle that no one has who "
     "does not know the labels. Means are over sets, unweighted."

@@ -83,7 +83,7 @@ class Address:
 
 def _wrong(url: str, what: str) -> ConfigError:
     return ConfigError(
-        f"This is no model's address ({what}): {url!r}. Expected grpc://host:8500/name or "
+        f"Not a model's address: {url!r} ({what}). Expected grpc://host:8500/name or "
         "http://host:8501/name (grpcs, https with TLS), and /versions/2 or /labels/stable behind it "
         "for a certain version."
     )

@@ -73,6 +73,7 @@ class Client:
         if (ca_file or cert_file or key_file) and not self.address.is_secure:
             raise ConfigError(f"Certificates go with grpcs:// and https://. Received: {url}")
         self.url, self.timeout, self.retries = url, timeout, retries
+        self._files = ca_file, cert_file, key_file
         if self.address.is_grpc:
             from npr_keras.serving.grpc_transport import GRPCTransport as Transport
         else:
@@ -164,6 +165,20 @@ class Client:
             return next(iter(found.values()))[0].decode()
         except (StopIteration, IndexError, TypeError, AttributeError) as error:
             raise ServingError("INTERNAL", f"{self.url}: cannot understand the answer.") from error
+
+    def pinned(self) -> Client:
+        """A client of the version that is served now; this one, where it names a version already.
+
+        What is asked in several requests, or judged by what the model says of itself, has to come from
+        one version, whatever is loaded meanwhile.
+        """
+        if self.address.version is not None or self.address.label:
+            return self
+        available = [v for v, state in self.status().items() if state == "AVAILABLE"]
+        if not available:
+            return self
+        url = f"{self.url.rstrip('/')}/versions/{max(available)}"
+        return Client(url, self.timeout, self.retries, *self._files)
 
     def status(self) -> dict[int, str]:
         """Dict from version to its state, such as "AVAILABLE"."""

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from npr_keras.errors import ServingError
+from npr_keras.errors import ConfigError, ServingError
 from npr_keras.serving.tensors import decode_tensor
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -167,7 +167,8 @@ def _notice(folder: Path) -> str:
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         return ModelProfile.from_dict(facts["profile"]).notice
-    except (OSError, ValueError, KeyError, TypeError):  # another program's model
+    # Another program's model: its file may be missing, or hold anything.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError):
         return ""
 
 

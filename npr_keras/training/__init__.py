@@ -1,5 +1,5 @@
 """Training by the official recipe."""
 
-from npr_keras.training.train import TrainingResult, train
+from npr_keras.training.gradient import TrainingResult, train
 
 __all__ = ["TrainingResult", "train"]

@@ -148,7 +148,7 @@ def test_errors_of_train_and_eval(invoke, monkeypatch, model, tmp_path, make_ima
     monkeypatch.delenv("NPR_DATA", raising=False)
     assert "set NPR_DATA" in error_of(invoke("train", "--classes", "car"))
     monkeypatch.setenv("NPR_DATA", str(tmp_path))
-    assert "sywang/CNNDetection" in error_of(invoke("train"))
+    assert "npr-keras data download progan" in error_of(invoke("train"))
     assert "'120%' is not a share" in error_of(invoke("train", "--max-unreadable", "120%"), code=2)
     for option, value in (("--epochs", "0"), ("--lr", "inf"), ("--max-unreadable", "1")):
         wrong = invoke("train", "--source", source_folder, option, value)

@@ -212,6 +212,122 @@ def test_python_users(model, make_images, tmp_path, monkeypatch):
     assert "No such file" in npr_keras.score(tmp_path / "gone.png").error
 
 
+def test_more_python_users(model, make_images, tmp_path):
+    import npr_keras
+    from npr_keras.errors import PixelError
+
+    make_images(tmp_path, 2, size=64)
+    path = tmp_path / "000.png"
+    detector = npr_keras.load_detector(model)
+    first = npr_keras.score(path, model=detector, protocol="native")
+    assert first.pixels == "native 64x64"
+    with open(path, "rb") as file:
+        assert npr_keras.score(file, model=detector).logit == pytest.approx(
+            npr_keras.score(path, model=detector).logit, abs=1e-5
+        )
+    with Image.open(path) as image:
+        image.load()
+        image.paste((0, 0, 0), (0, 0, 64, 64))  # in place: no longer what the file holds
+        painted = npr_keras.score(image, model=detector, protocol="native")
+    assert painted.path == "(image)" and painted.evidence.clipped == 1
+    with pytest.raises(PixelError, match="list of images"):
+        npr_keras.score(np.zeros((2, 8, 8, 3), np.uint8), model=detector)
+    with pytest.raises(PixelError, match="Received: NoneType"):
+        npr_keras.score(None, model=detector)
+    good, bad = npr_keras.score([path, np.full((8, 8, 3), 0.5)], model=detector)
+    assert not good.error and "scaled to 1" in bad.error
+    pixels = np.array(Image.open(path).convert("RGB"))
+    both = detector.predict([pixels, pixels], verbose=0)
+    assert both.shape == (2, 1) and detector.predict(pixels, verbose=0).shape == (1, 1)
+
+
+def test_a_model_that_changes_is_read_again(own_model, make_images, tmp_path):
+    """The file inside a folder, too."""
+    import dataclasses
+
+    import npr_keras
+    from npr_keras.findings import Calibration
+    from npr_keras.predict.calibration import store
+
+    make_images(tmp_path / "i", 1)
+    path = tmp_path / "i" / "000.png"
+    assert npr_keras.score(path, model=own_model).verdict == ""
+    found = Calibration(1.0, 0.2, 0.2, 99, protocol="resize256")
+    store(own_model, calibration=dataclasses.replace(found))
+    assert npr_keras.score(path, model=own_model).verdict == "inconclusive"
+
+
+def test_robustness_of_other_pixels_is_kept(invoke, own_model, make_set, tmp_path):
+    from npr_keras.models import load_detector
+
+    data = make_set(tmp_path / "d", 20, size=16)
+    command = ["robustness", "--model", own_model, "--data", data, "--store", "--condition"]
+    assert invoke(*command, "none").returncode == 0
+    done = invoke(*command, "jpeg=90", "--protocol", "native")
+    assert "used with --protocol native only" in said(done)
+    kept = {(c.kind, c.protocol) for c in load_detector(own_model).profile.robustness}
+    assert kept == {("none", "resize256"), ("jpeg", "native")}
+
+
+def test_files_that_never_end(invoke, model, tmp_path):
+    """Named in a table, to Python, or behind an option: refused, and nothing hangs."""
+    import npr_keras
+
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "t.csv").write_text("path,label\npipe.png,1\n")
+    done = invoke("predict", tmp_path / "t.csv", "--model", model, "--json")
+    assert "not a regular file" in json.loads(done.stdout)["error"]
+    assert "not a regular file" in npr_keras.score(tmp_path / "pipe.png", model=str(model)).error
+    with open(tmp_path / "large.jpg", "wb") as file:
+        file.truncate(8 << 30)
+    assert (
+        "more than the 1,073,741,824"
+        in npr_keras.score(tmp_path / "large.jpg", model=str(model)).error
+    )
+
+
+def test_absurd_sides_never_reach_a_runtime(invoke, model, tmp_path):
+    Image.new("1", (70_000, 4)).save(tmp_path / "long.png")
+    done = invoke(
+        "predict", tmp_path / "long.png", "--model", model, "--protocol", "native", "--json"
+    )
+    assert "a side can have at most 65,536" in json.loads(done.stdout)["error"]
+
+
+def test_a_closed_standard_output(model, make_images, tmp_path):
+    make_images(tmp_path, 1)
+    script = "from npr_keras_cli.main import main; main()"
+    done = subprocess.run(
+        f"{sys.executable} -c '{script}' predict {tmp_path}/000.png --model {model} >&-",
+        shell=True, capture_output=True, text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr and done.returncode == 0
+
+
+def test_tables_and_archives_as_sources(invoke, make_set, tmp_path):
+    data = make_set(tmp_path / "set", 4)
+    rows = [f"{p.relative_to(tmp_path)},{int('1_fake' in str(p))}" for p in data.rglob("*.png")]
+    (tmp_path / "images.csv").write_text("path,label\n" + "\n".join(rows) + "\n")
+    command = ["train", "--epochs", "1", "--crop", "16", "--resize", "none", "--pipeline", "pydataset",
+               "--out", tmp_path / "runs", "--name", "m"]  # fmt: skip
+    done = invoke(*command, "--source", tmp_path / "images.csv", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "4 real + 4 generated to train on" in said(done)
+    (tmp_path / "a.tar.gz").write_bytes(b"x")
+    refused = error_of(invoke("train", "--source", tmp_path / "a.tar.gz"))
+    assert "Extract it first: tar -xf" in refused
+
+
+def test_binary_on_standard_input_is_no_path(model):
+    from click.testing import CliRunner
+
+    from npr_keras_cli.main import main
+
+    heic = b"\0\0\0\x18ftypheic" + bytes(60)
+    done = CliRunner().invoke(main, ["predict", "-", "--model", str(model), "--json"], input=heic)
+    assert "HEIC is not supported" in json.loads(done.stdout)["error"]
+
+
 def test_standard_input_by_nul_and_nothing_at_all(model, make_images, tmp_path):
     from click.testing import CliRunner
 

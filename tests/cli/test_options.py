@@ -16,7 +16,7 @@ def test_pixels_or_none():
 
 
 def test_images_that_are_not_resized_are_not_resized_to_validate_either():
-    from npr_keras.training.train import validation_protocol
+    from npr_keras.training.gradient import validation_protocol
 
     assert validation_protocol(TrainingConfig()).name == "resize256_centercrop224"
     assert validation_protocol(TrainingConfig(resize=None)).resize is None

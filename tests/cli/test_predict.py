@@ -162,7 +162,7 @@ def test_paths_that_begin_as_images_do(
 def test_it_may_be_endless(model, make_images, tmp_path):
     """Predictions come while paths do: nothing waits for the end of the list."""
     from npr_keras.predict import open_predictor
-    from npr_keras.predict.score_files import score_files
+    from npr_keras.predict.files import score_files
 
     make_images(tmp_path, 1)
     taken = []
@@ -182,7 +182,7 @@ def test_it_may_be_endless(model, make_images, tmp_path):
 def test_a_slow_list_is_not_waited_for(model, make_images, tmp_path):
     """What was named is scored before the next name comes."""
     from npr_keras.predict import open_predictor
-    from npr_keras.predict.score_files import score_files
+    from npr_keras.predict.files import score_files
 
     make_images(tmp_path, 1)
     asked, more = threading.Event(), threading.Event()
@@ -203,7 +203,7 @@ def test_a_slow_list_is_not_waited_for(model, make_images, tmp_path):
 
 def test_a_list_that_fails_is_an_error(model):
     from npr_keras.predict import open_predictor
-    from npr_keras.predict.score_files import score_files
+    from npr_keras.predict.files import score_files
 
     def failing():
         raise OSError("the list is gone")

@@ -217,7 +217,7 @@ def test_named_sources(tmp_path, monkeypatch):
     assert locate_source(str(tmp_path), None) == tmp_path
     with pytest.raises(LayoutError, match="--data-root DIR or set NPR_DATA"):
         locate_source("progan", None)
-    with pytest.raises(LayoutError, match="sywang/CNNDetection"):
+    with pytest.raises(LayoutError, match="npr-keras data download progan"):
         locate_source("progan", tmp_path / "elsewhere")
     with pytest.raises(LayoutError, match="or one of progan"):
         locate_source("stylegan9", tmp_path)
@@ -237,9 +237,9 @@ def test_a_link_never_gives_an_image_the_other_label(tmp_path):
     assert count_labels(find_source(tmp_path).train) == (1, 2)
     (tmp_path / "0_real" / "up").unlink()
     (tmp_path / "0_real" / "d.png").symlink_to("../1_fake/b.png")
-    with pytest.raises(DataError, match=r"One file is both real and generated, by a link: .*b.png"):
+    with pytest.raises(DataError, match=r"One file is both real and generated: .*b.png"):
         find_source(tmp_path)
-    with pytest.raises(DataError, match="Remove the link"):
+    with pytest.raises(DataError, match="Remove one of them, or the link"):
         find_sets(tmp_path)
 
 
@@ -372,3 +372,78 @@ def test_tables_that_are_none(tmp_path):
     (tmp_path / "c.parquet").write_text("none")
     with pytest.raises(LayoutError, match=r"Cannot read .*c\.parquet"):
         find_sets(tmp_path / "c.parquet")
+
+
+def test_shards_below_label_folders_are_no_labels(tmp_path):
+    """Folders 0 and 1 inside real and fake, or inside 0_real and 1_fake, are parts of them."""
+    for root, (real, fake) in (("a", ("real", "fake")), ("b", ("0_real", "1_fake"))):
+        touch(
+            tmp_path / root,
+            f"{real}/0/a.png",
+            f"{real}/1/b.png",
+            f"{fake}/0/c.png",
+            f"{fake}/1/d.png",
+        )
+        sets, _ = find_sets(tmp_path / root)
+        labels = {Path(r.path).name: r.label for one in sets for r in one.records}
+        assert labels == {"a.png": 0, "b.png": 0, "c.png": 1, "d.png": 1}
+        assert len(sets) == 1
+
+
+def test_one_file_under_two_labels_by_a_hard_link_or_a_table(tmp_path):
+    touch(tmp_path / "d", "0_real/a.png", "1_fake/b.png")
+    os.link(tmp_path / "d" / "1_fake" / "b.png", tmp_path / "d" / "0_real" / "c.png")
+    with pytest.raises(DataError, match="One file is both real and generated"):
+        find_sets(tmp_path / "d")
+    rows = [{"path": "d/1_fake/b.png", "label": label} for label in (0, 1)]
+    with pytest.raises(DataError, match="One file is both real and generated"):
+        find_sets(table(tmp_path / "t.csv", rows))
+    rows = [{"path": "d/0_real/a.png", "label": 0}] * 3 + [{"path": "d/1_fake/b.png", "label": 1}]
+    skipped = Skipped()
+    (one,), _ = find_sets(table(tmp_path / "u.csv", rows), skipped=skipped)
+    assert count_labels(one.records) == (1, 1)
+    assert "listed 3 times; taken once" in next(iter(skipped.named.values()))
+
+
+def test_splits_of_a_table_are_splits(tmp_path):
+    rows = [
+        {"path": f"{split}{label}.png", "label": label, "split": split, "class": "train"}
+        for split in ("training", "testing")
+        for label in (0, 1)
+    ]
+    source = find_source(table(tmp_path / "a.csv", rows))
+    assert {Path(r.path).name[:5] for r in source.train} == {"train"} and len(source.train) == 2
+    assert source.classes == ("train",)
+    rows[0]["split"] = "holdout"
+    with pytest.raises(LayoutError, match=r"row 1: split 'holdout'\. Expected one of train"):
+        find_source(table(tmp_path / "b.csv", rows))
+    (tmp_path / "c.csv").write_text("Path;Label\nx.png;real\ny.png;FAKE\n")
+    sets, _ = find_sets(tmp_path / "c.csv")
+    assert names(sets) == {"c": (1, 1)}
+    assert sets[0].records[0].path == str(tmp_path / "x.png")
+
+
+def test_raws_and_texts_are_no_images(tmp_path):
+    touch(tmp_path, "0_real/a.png", "1_fake/b.png")
+    Image.new("RGB", (160, 120)).save(tmp_path / "0_real" / "DSC_1.NEF", format="TIFF")
+    (tmp_path / "0_real" / "notes").write_text("P1 incident report")
+    (tmp_path / "0_real" / "part.tar").write_bytes(b"x")
+    skipped = Skipped()
+    assert count_labels(find_source(tmp_path, skipped=skipped).train) == (1, 1)
+    assert skipped.endings == {".nef": 1, "(none)": 1, ".tar": 1}
+    hints = " ".join(skipped.hints())
+    assert "camera raws are not read" in hints and "extract them first" in hints
+
+
+def test_simulated_images_are_known_wherever_they_are_named(tmp_path):
+    from npr_keras.simulation.plan import SIMULATION_FILE, is_simulated
+
+    touch(tmp_path / "sim", "val/x/0_real/a.png", "val/x/1_fake/b.png", SIMULATION_FILE)
+    touch(tmp_path / "other", "0_real/a.png", "1_fake/b.png")
+    assert is_simulated(find_source(tmp_path / "sim" / "val" / "x"))
+    rows = [
+        {"path": f"sim/val/x/{p}", "label": i}
+        for i, p in enumerate(("0_real/a.png", "1_fake/b.png"))
+    ]
+    assert is_simulated(find_source(table(tmp_path / "t.csv", rows)))
+    assert not is_simulated(find_source(tmp_path / "other"))

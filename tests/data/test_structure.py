@@ -69,6 +69,8 @@ READABLE = {
     "progressive": PROGRESSIVE,
     "progressive, full colours": encode("JPEG", quality=95, subsampling=0, progressive=True),
     "bytes behind a JPEG": encode("JPEG") + b"x" * 400,
+    "a progressive JPEG with filling": PROGRESSIVE[:2] + b"\xff\xff" + PROGRESSIVE[2:],
+    "a JPEG behind a JPEG": PROGRESSIVE + encode("JPEG", quality=40),
 }
 REFUSED = {
     "pixels with a wrong checksum": (png([HEAD, BODY, END], b"IDAT"), "wrong checksum of its IDAT"),
@@ -93,6 +95,14 @@ REFUSED = {
         f"{count} of 10 scans": (scans_of(PROGRESSIVE, count), "last scans are missing")
         for count in (1, 4, 9)
     },
+    "3 scans, and a JPEG behind them": (
+        scans_of(PROGRESSIVE, 3) + encode("JPEG"),
+        "last scans are missing",
+    ),
+    "3 scans, with filling": (
+        PROGRESSIVE[:2] + b"\xff" + scans_of(PROGRESSIVE, 3)[2:],
+        "last scans are missing",
+    ),
     "half a JPEG": (encode("JPEG")[:700], "truncated"),
 }
 

@@ -4,7 +4,7 @@ import pytest
 from npr_keras.config import DetectorConfig
 from npr_keras.errors import ConfigError
 from npr_keras.explain import explain, region_logits
-from npr_keras.explain.explain import region_edges
+from npr_keras.explain.maps import region_edges
 from npr_keras.layers.representation import make_representation
 from npr_keras.models import Detector
 

@@ -60,8 +60,13 @@ def test_info_of_an_artefact(invoke, exported, name):
     described = json.loads(invoke("info", made[name].path, "--json").stdout)
     assert described["format"] == f"{name}, float32"
     native = KerasPredictor(folder).preprocessing.name == "native"
-    assert described["calibration"]["threshold"] == (0.5 if native else 0.0)
-    assert described["pixels"] == KerasPredictor(folder).preprocessing.to_dict()
+    if native:
+        assert described["calibration"]["threshold"] == 0.5
+    else:
+        assert described["calibration"] == "not calibrated"
+    steps = KerasPredictor(folder).preprocessing.to_dict()
+    assert described["pixels"] == {k: v for k, v in steps.items() if v not in (None, False)}
+    assert described["robustness"] == "not measured"
     assert "pixels" in invoke("info", made[name].path).stdout
 
 

@@ -17,7 +17,7 @@ from npr_keras.data import decode
 from npr_keras.layers import NPR
 from npr_keras.models import Detector
 from npr_keras.models.official import from_state_dict, load_pth, to_state_dict
-from npr_keras.training.train import compile_detector
+from npr_keras.training.gradient import compile_detector
 
 pytestmark = [pytest.mark.golden, pytest.mark.every_backend]
 

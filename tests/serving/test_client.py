@@ -107,7 +107,7 @@ def test_refusals_are_readable(invoke, running, protocol, tmp_path):
     file.write_bytes(b"x")
     url = getattr(running, protocol)("nobody")
     said = error_of(invoke("query", file, "--url", url))
-    assert "NOT_FOUND" in said and "Servable not found for request: Latest(nobody)" in said
+    assert "NOT_FOUND" in said and "Could not find any versions of model nobody" in said
     assert url in said
     said = error_of(invoke("query", file, "--url", getattr(running, protocol)("npr/versions/9")))
     assert "Specific(npr, 9)" in said
@@ -156,7 +156,7 @@ def test_addresses(url, expected):
     ],
 )
 def test_wrong_addresses(url):
-    with pytest.raises(ConfigError, match="This is no model's address"):
+    with pytest.raises(ConfigError, match="Not a model's address"):
         Address.parse(url)
     assert not is_address("C:/models/npr")
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 import npr_keras
 from npr_keras.config import PROTOCOLS, DetectorConfig
+from npr_keras.data.decode import FORMATS
 from npr_keras.evaluation.calibrate import threshold_at_rate
 from npr_keras.findings import Calibration, Condition
 from npr_keras.models import Detector, load_detector, save_detector
@@ -36,6 +37,18 @@ def copies(folder):
     image.save(file, "JPEG", quality=50)
     Image.open(file).save(folder / "screenshot.png")
     image.resize((240, 240), Image.Resampling.BICUBIC).save(folder / "larger.png")
+    image.save(folder / "progressive.jpg", quality=90, progressive=True)
+    # What the graph does not read as Pillow does.
+    image.save(folder / "scan.tif")
+    image.quantize(64).save(folder / "palette.bmp")
+    image.quantize(64).save(folder / "palette.gif")
+    image.save(
+        folder / "moving.webp", save_all=True, append_images=[image.rotate(90)], lossless=True
+    )
+    ink = np.dstack([255 - pixels, np.full(pixels.shape[:2], 40, np.uint8)])
+    Image.fromarray(ink, "CMYK").save(folder / "ink.jpg", quality=95)
+    if "AVIF" in FORMATS:
+        image.save(folder / "phone.avif", quality=80)
     image.save(folder / "web.webp", quality=70)
     image.crop((0, 0, 20, 20)).save(folder / "icon.png")
     Image.new("RGB", (90, 80), (200, 10, 10)).save(folder / "flat.bmp")
@@ -162,3 +175,19 @@ def test_an_export_follows_the_rule_that_was_calibrated(invoke, tmp_path, random
         tf.constant([files[0].read_bytes()])
     )
     assert answer["label"].numpy().tolist() == [b"uncalibrated"]
+
+
+@pytest.mark.parametrize("own", list(PROTOCOLS))
+def test_a_served_model_scores_the_pixels_that_were_asked_for(own):
+    """Prepared pixels travel as PNG only where the server's own preprocessing leaves them alone."""
+    from npr_keras.data.decode import preprocess
+    from npr_keras.predict.served import _is_kept
+
+    kept = 0
+    for other in PROTOCOLS.values():
+        for side in (90, 224, 256, 301):
+            pixels = preprocess(embedded_photograph(7, 4, 304)[:side, : side + 1], other)
+            if _is_kept(PROTOCOLS[own], pixels.shape[:2]):
+                kept += 1
+                np.testing.assert_array_equal(preprocess(pixels, PROTOCOLS[own]), pixels)
+    assert kept >= 3 or own == "resize256_centercrop224"  # that one leaves nothing alone

@@ -22,7 +22,7 @@ from npr_keras.bench.plain_torch import PlainDetector, training_step
 from npr_keras.config import IMAGENET_MEAN, IMAGENET_STD, TrainingConfig
 from npr_keras.models import Detector
 from npr_keras.models.official import name_map, _from_official
-from npr_keras.training.train import compile_detector
+from npr_keras.training.gradient import compile_detector
 
 torch.manual_seed(0)
 plain = PlainDetector().double()
@@ -112,7 +112,7 @@ def test_settings_survive_json():
 
 
 def test_labels_and_logits_agree_on_accuracy():
-    from npr_keras.training.train import accuracy
+    from npr_keras.training.gradient import accuracy
 
     right = np.asarray(accuracy(np.array([[0.0], [1.0], [1.0]]), np.array([[-1.0], [2.0], [0.0]])))
     assert right.ravel().tolist() == [1, 1, 0]
