@@ -75,7 +75,9 @@ def test_only_the_command_line_prints_and_knows_click_and_rich(path):
 def test_the_rules_would_notice():
     assert LEVEL["npr_keras.training"] < LEVEL["npr_keras.models"] < LEVEL["npr_keras.data"]
     assert len(MODULES) > 30
-    assert "npr_keras.models.Detector" in set(imports(ROOT / "npr_keras" / "training" / "gradient.py"))
+    assert "npr_keras.models.Detector" in set(
+        imports(ROOT / "npr_keras" / "training" / "gradient.py")
+    )
 
 
 def test_architecture_document_names_every_package():

@@ -1,6 +1,6 @@
 """Exported official checkpoints on the golden images: the files' bytes in, the official logits out."""
 
-import dataclasses
+import io
 import json
 import os
 from pathlib import Path
@@ -8,12 +8,15 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from npr_keras.config import PROTOCOLS
 from npr_keras.data.decode import load
+from npr_keras.findings import Calibration, Condition
 from npr_keras.models import Detector, save_detector
 from npr_keras.models.official import from_state_dict, load_pth
-from npr_keras.predict import KerasPredictor, open_predictor
+from npr_keras.predict import KerasPredictor, open_predictor, score_files, served_predictions
+from npr_keras.profile import ModelProfile
 
 pytestmark = [
     pytest.mark.golden,
@@ -31,12 +34,10 @@ def cases(golden):
     return json.loads((golden / "expected.json").read_text())["cases"]
 
 
-def exported(golden, weights, protocol, folder, formats, quantize="float32"):
+def exported(golden, weights, protocol, folder, formats, quantize="float32", profile=None):
     from npr_keras.export.export import export_detector
 
-    plain = Detector()
-    config = dataclasses.replace(plain.config, preprocessing=PROTOCOLS[protocol])
-    detector = Detector(config)
+    detector = Detector(profile=profile or ModelProfile(PROTOCOLS[protocol]))
     from_state_dict(detector, load_pth(golden / f"official_{weights}.pth"))
     save_detector(detector, folder / "model.keras")
     return detector, export_detector(folder / "model.keras", formats, quantize)
@@ -96,3 +97,68 @@ def test_half_precision(golden, cases, tmp_path, weights, name, quantize):
         f"from {expected.min():.1f} to {expected.max():.1f}"
     )
     assert (difference <= 5e-2 + 1e-2 * np.abs(expected)).all()
+
+
+def copies(data, folder, stem):
+    """An image as it is, as a JPEG, enlarged, and re-saved as PNG after a JPEG."""
+    (folder / f"{stem}-itself").write_bytes(data)
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    image.save(folder / f"{stem}-q70.jpg", quality=70)
+    larger = [max(2, round(1.5 * side)) for side in image.size]
+    image.resize(larger, Image.Resampling.BICUBIC).save(folder / f"{stem}-larger.png")
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=60)
+    Image.open(file).save(folder / f"{stem}-again.png")
+
+
+@pytest.mark.parametrize("protocol", ["native", "resize256", "centercrop"])
+def test_a_service_says_what_predict_says(golden, cases, tmp_path, protocol):
+    """The golden images and their JPEG, resized and re-saved copies: one probability, one verdict."""
+    from serving.conftest import Running
+
+    from npr_keras.serving import Client
+    from npr_keras.serving.models import ModelSettings
+
+    conditions = [
+        Condition(kind, amount, 0.97, found, 0.9, 200, protocol, -1.0)
+        for kind, amount, found in (
+            ("none", 0.0, 0.9), ("jpeg", 90.0, 0.8), ("jpeg", 50.0, 0.4), ("resize", 1.5, 0.9), ("crop", 32.0, 0.9)
+        )
+    ]  # fmt: skip
+    calibration = Calibration(3.0, -1.0, -1.0, 400, protocol=protocol)
+    profile = ModelProfile(PROTOCOLS[protocol], calibration, tuple(conditions))
+    run = tmp_path / "npr"
+    run.mkdir()
+    exported(golden, "trained", protocol, run, ["savedmodel"], profile=profile)
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in sorted({c.split("|")[0] for c in cases}):
+        copies((golden / "images" / name).read_bytes(), images, name)
+    expected = list(score_files(open_predictor(run), [images], PROTOCOLS[protocol]))
+    server = Running([ModelSettings("npr", str(run))])
+    try:
+        ways = {
+            "predict": list(
+                score_files(open_predictor(server.rest()), [images], PROTOCOLS[protocol])
+            )
+        }
+        for url in (server.rest(), server.grpc()):
+            with Client(url) as client:
+                ways[url[:4]] = list(served_predictions(client, [images]))
+    finally:
+        server.stop()
+    assert len(expected) == 4 * 13
+    verdicts = {one.verdict for one in expected}
+    assert len(verdicts) >= 2
+    worst = 0.0
+    for name, found in ways.items():
+        for ours, theirs in zip(found, expected, strict=True):
+            assert (ours.path, ours.error, ours.verdict, ours.reasons) == (
+                theirs.path, theirs.error, theirs.verdict, theirs.reasons
+            ), name  # fmt: skip
+            if not ours.error:
+                worst = max(worst, abs(ours.probability - theirs.probability))
+    print(
+        f"{protocol}: {len(expected)} images, verdicts {sorted(verdicts)}, probabilities within {worst:.1e}"
+    )
+    assert worst < 1e-5

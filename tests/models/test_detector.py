@@ -120,3 +120,17 @@ def test_mixed_precision_keeps_the_differences(random):
 def test_bad_arguments(arguments, message):
     with pytest.raises(ConfigError, match=message):
         Detector(**arguments)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="the fault was JAX's")
+def test_keras_exports_a_detector_from_jax(tmp_path, random):
+    """Without gradients, as every Keras model with free sides there."""
+    import tensorflow as tf
+
+    detector = Detector(SMALL)
+    options = {"jax2tf_kwargs": {"with_gradient": False}}
+    detector.export(tmp_path / "m", format="tf_saved_model", verbose=False, **options)
+    pixels = random.integers(0, 256, (2, 33, 40, 3), np.uint8)
+    loaded = tf.saved_model.load(tmp_path / "m")
+    found = loaded.serve(pixels.astype("float32"))
+    np.testing.assert_allclose(found, detector.predict_on_batch(pixels), atol=1e-4)
