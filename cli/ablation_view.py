@@ -161,7 +161,7 @@ def run_ablation(options: dict) -> tuple[dict, int]:
 def show_result(result: dict, by_set: bool = False) -> None:
     """Prints an ablation: means and spread, and differences to the default; and by set if asked."""
     from npr_keras.ablation.differences import FIGURES
-    from npr_keras.ablation.written import (
+    from npr_keras.ablation.tables import (
         NOTE,
         QUOTED,
         facts_of,
@@ -193,7 +193,7 @@ def show_result(result: dict, by_set: bool = False) -> None:
 
 def _show_by_set(result: dict) -> None:
     """AP of each set, four sets side by side."""
-    from npr_keras.ablation.written import rows_by_set, sets_side_by_side, short
+    from npr_keras.ablation.tables import rows_by_set, sets_side_by_side, short
 
     rows = rows_by_set(result, "average_precision")
     for names in sets_side_by_side(result):

@@ -58,6 +58,27 @@ def test_imports_go_downwards(path):
             assert LEVEL[other] > LEVEL[own], f"{own} imports {other}"
 
 
+def module_of(name, known):
+    """The module that an imported name lies in."""
+    while name and name not in known:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """Inside packages either, and imports in bodies count."""
+    known = {module_name(path).removesuffix(".__init__"): path for path in MODULES}
+    ahead = {
+        name: {found for i in imports(path) if (found := module_of(i, known)) and found != name}
+        for name, path in known.items()
+    }
+    assert sum(map(len, ahead.values())) > 300
+    while leaves := {name for name, others in ahead.items() if not others & set(ahead)}:
+        for name in leaves:
+            del ahead[name]
+    assert not ahead, f"circles among {sorted(ahead)}"
+
+
 @pytest.mark.parametrize("path", MODULES, ids=module_name)
 def test_only_the_command_line_prints_and_knows_click_and_rich(path):
     if module_name(path).startswith("npr_keras_cli"):

@@ -110,7 +110,7 @@ def command(ctx, as_json, **options):
         return
     if not options["grid"]:
         raise click.UsageError("Which grid: --grid NAME, or a YAML file. See --help.")
-    from npr_keras.ablation.written import json_text
+    from npr_keras.ablation.write import json_text
     from npr_keras_cli.ablation_view import dry_run, run_ablation, show_result
 
     if options.pop("dry_run"):
@@ -143,7 +143,7 @@ def report(folder, targets, by_set, as_json):
     npr-keras ablate report ablations/table7 --write table.md --write figure.svg
     """
     from npr_keras.ablation.result import ablation_result
-    from npr_keras.ablation.written import check_target, json_text, write_result
+    from npr_keras.ablation.write import check_target, json_text, write_result
     from npr_keras_cli.ablation_view import show_result
 
     for target in targets:

@@ -90,7 +90,9 @@ command.add_command(data_download.command)
     help="Soften the sharper picture of each pair: a control.",
 )
 @click.option(
+    "--jpeg-quality",
     "--jpeg",
+    "jpeg",
     type=click.IntRange(1, 95),
     help="Quality of the embedded photographs' files.  [default: lossless]",
 )

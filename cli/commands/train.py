@@ -114,11 +114,13 @@ DEFAULT = TrainingConfig()
     help="Probability that it is blurred, sigma 0 to 3 pixels.",
 )
 @click.option(
+    "--jpeg-probability",
     "--jpeg",
+    "jpeg",
     default=DEFAULT.jpeg,
     show_default=True,
     type=click.FloatRange(0, 1),
-    help="Probability that it is compressed anew, quality 30 to 100.",
+    help="Probability of JPEG recompression, quality 30 to 100.",
 )
 @click.option(
     "--seed",

@@ -6,7 +6,7 @@ import importlib.util
 import os
 
 from npr_keras.ablation.differences import FIGURES
-from npr_keras.ablation.written import has_published, short, where_from
+from npr_keras.ablation.tables import has_published, short, where_from
 from npr_keras.errors import MissingPackageError
 from npr_keras.report.charts import figure, plain_text, save
 

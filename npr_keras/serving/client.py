@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -211,14 +210,3 @@ class Client:
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 # A server that has too much to do is there: only the time says when to give up.
                 left -= error.code != "RESOURCE_EXHAUSTED"
-
-
-def parse_answer(text: bytes):
-    """A JSON answer's body."""
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        start = text[:80].decode("utf-8", "replace")
-        raise ServingError(
-            "INTERNAL", f"the answer is no JSON (is this a TF Serving REST port?): {start!r}"
-        ) from error

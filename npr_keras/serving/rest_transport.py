@@ -12,7 +12,6 @@ import numpy as np
 
 from npr_keras.errors import ConfigError, ServingError
 from npr_keras.serving.address import Address
-from npr_keras.serving.client import parse_answer
 from npr_keras.serving.codes import from_http
 
 
@@ -84,7 +83,7 @@ class RESTTransport:
             self.close()
             raise ServingError("UNAVAILABLE", str(error) or type(error).__name__) from error
         if status == 200:
-            return parse_answer(text)
+            return _parsed(text)
         code = from_http(status)
         try:
             said = json.loads(text)["error"]
@@ -133,3 +132,14 @@ def _array(value) -> np.ndarray:
     elif array.dtype == np.float64:
         array = array.astype(np.float32)
     return array
+
+
+def _parsed(text: bytes):
+    """A JSON answer's body."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        start = text[:80].decode("utf-8", "replace")
+        raise ServingError(
+            "INTERNAL", f"the answer is no JSON (is this a TF Serving REST port?): {start!r}"
+        ) from error

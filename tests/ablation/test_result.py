@@ -16,7 +16,7 @@ from npr_keras.ablation.grid import Grid, Variant
 from npr_keras.ablation.images import groups_of
 from npr_keras.ablation.plan import Plan, Run, read_groups
 from npr_keras.ablation.result import _published, ablation_result
-from npr_keras.ablation.written import ENDINGS, markdown, write_result
+from npr_keras.ablation.write import ENDINGS, markdown, write_result
 from npr_keras.data.folder import find_sets
 from npr_keras.errors import RunError
 from npr_keras.evaluation.metrics import compute_metrics
