@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 
+import click
 import numpy as np
 import pytest
 from conftest import BACKENDS, error_of
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from npr_keras.training.run_folder import RunFolder
+from npr_keras_cli.main import main
 
 
 @pytest.fixture
@@ -225,10 +227,17 @@ def test_every_command_has_help(invoke):
     for name in names:
         text = invoke(name, "--help").stdout
         assert "npr-keras" in text, f"{name} --help shows no example"
-        options = re.findall(
-            r"^  (?:-h, )?(--[a-z-]+)[ A-Z\[\]|a-z0-9_.,]*?(?:  +(\S.*))?$", text, re.M
-        )
-        assert options
+        for label, option in options_of(main.get_command(None, name), name):
+            assert option.help and option.help.strip(), f"{label} {option.opts[0]} has no help"
+
+
+def options_of(command, label):
+    """Every option of a command and of those below it, with the command's name."""
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            yield label, parameter
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from options_of(inner, f"{label} {name}")
 
 
 @pytest.mark.slow
