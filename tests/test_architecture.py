@@ -65,6 +65,25 @@ def module_of(name, known):
     return name
 
 
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_layers_are_known_by_name_to_the_models_alone(path):
+    if module_name(path).startswith("npr_keras.models."):
+        return
+    strings = {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert not strings & {"conv1", "conv1_pad", "bn1", "pool", "fc1", "layer1_0"}
+    compared = [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Compare)
+        and any(isinstance(c, ast.Constant) and c.value == "NPR" for c in node.comparators)
+    ]
+    assert not compared
+
+
 def test_no_module_imports_itself_by_way_of_others():
     """Inside packages either, and imports in bodies count."""
     known = {module_name(path).removesuffix(".__init__"): path for path in MODULES}

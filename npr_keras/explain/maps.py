@@ -58,7 +58,7 @@ def explain(detector: Detector, pixels: np.ndarray, grid: int = GRID) -> Explana
     pixels = np.asarray(pixels)
     if pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ConfigError(f"`pixels` must be one picture, (H, W, 3). Received: {pixels.shape}")
-    pool, dense = detector.get_layer("pool"), detector.get_layer("fc1")
+    pool, dense = detector.pool, detector.head
     parts = keras.Model(
         detector.input, [detector.representation.output, pool.input, detector.output]
     )

@@ -34,23 +34,23 @@ def fold(detector: Detector, exact: bool = False) -> keras.Model:
 
     Returns:
         A functional model from (B, H, W, 3), values 0 to 255, to the logit, (B, 1), with the
-        detector's layers' names; `pool`'s input is what the class activation map is made of.
+        detector's layers' names.
     """
     follows = _followers(detector)
     linear = is_foldable(detector)
-    stem_kernel = _kernel(detector.get_layer("conv1"))
+    stem, padding = detector.stem, detector.stem_padding
+    stem_kernel = _kernel(stem)
     npr = detector.representation
     weights: dict[str, list[np.ndarray]] = {}
     differences = None
     if linear and exact:
         kernel = difference_kernel(npr, stem_kernel.shape[2])
-        first = detector.get_layer("conv1")
         differences = layers.Conv2D(
             kernel.shape[-1],
             4,
             2,
             use_bias=False,
-            data_format=first.data_format,
+            data_format=stem.data_format,
             name="differences",
         )
         weights["differences"] = [kernel]
@@ -59,14 +59,14 @@ def fold(detector: Detector, exact: bool = False) -> keras.Model:
         name = layer.name
         if linear and (isinstance(layer, Normalise) or layer is detector.representation):
             return _nothing(layer)
-        if linear and name == "conv1_pad":
+        if linear and layer is padding:
             # NPR beyond the edge is 0; the difference of two pixels that are both 0 is just that.
             return layers.ZeroPadding2D(((2, 0), (2, 0)), data_format=layer.data_format, name=name)
         if isinstance(layer, BatchNorm):
             return _nothing(layer)
         if isinstance(layer, layers.Conv2D):
             kernel = _kernel(layer)
-            if linear and name == "conv1":
+            if linear and layer is stem:
                 std = detector.config.std
                 if exact:
                     kernel = _scaled(stem_kernel, npr, std).reshape(1, 1, -1, kernel.shape[-1])
@@ -76,7 +76,7 @@ def fold(detector: Detector, exact: bool = False) -> keras.Model:
             weights[name] = [kernel, bias]
             config = layer.get_config()
             config.update(use_bias=True, kernel_size=kernel.shape[:2])
-            if differences and name == "conv1":
+            if differences and layer is stem:
                 config.update(strides=(1, 1))
             return layers.Conv2D.from_config(config)
         return layer.__class__.from_config(layer.get_config())
@@ -84,7 +84,7 @@ def fold(detector: Detector, exact: bool = False) -> keras.Model:
     def called(layer, *args, **kwargs):
         if isinstance(layer, layers.Identity):
             return args[0]
-        if differences and layer.name == "conv1":
+        if differences and layer.name == stem.name:
             return layer(differences(args[0]))
         return layer(*args, **kwargs)
 

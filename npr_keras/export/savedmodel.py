@@ -36,7 +36,7 @@ class ServedDetector(tf.Module):
 
     def __init__(self, detector: Detector, folded: keras.Model, facts: Facts):
         super().__init__()
-        pool, dense = folded.get_layer("pool"), folded.get_layer("fc1")
+        pool, dense = (folded.get_layer(part.name) for part in (detector.pool, detector.head))
         self._frozen = freeze(keras.Model(folded.input, [pool.input, folded.output]))
         kernel, bias = (
             np.asarray(keras.ops.convert_to_numpy(v)) for v in (dense.kernel, dense.bias)

@@ -47,6 +47,14 @@ def make_representation(layer: str = "npr", **arguments) -> keras.layers.Layer:
     return made(name="representation", **arguments)
 
 
+def completed_config(class_name: str, config: Mapping) -> dict:
+    """A layer's stored arguments with those that were added since; unknown layers stay as they are."""
+    for layer in REPRESENTATIONS.values():
+        if layer.__name__ == class_name:
+            return layer.from_config(dict(config)).get_config()
+    return dict(config)
+
+
 def representation_text(class_name: str, config: Mapping) -> str:
     """A layer as people write it, from its `get_config()`: `NPR(window=2, reference=1, ...)`."""
     shown = ", ".join(f"{k}={v}" for k, v in config.items() if k not in _NOT_SHOWN)

@@ -19,6 +19,12 @@ from npr_keras.layers.precision import at_least_float32
 from npr_keras.models.blocks import bottleneck, stem
 from npr_keras.profile import ModelProfile
 
+_STEM, _POOL, _HEAD = (
+    "conv1",
+    "pool",
+    "fc1",
+)  # the official checkpoint's names, of those that it has
+
 
 @keras.saving.register_keras_serializable(package="npr_keras")
 class Detector(keras.Model):
@@ -84,6 +90,28 @@ class Detector(keras.Model):
     def predict_on_batch(self, x):
         """As `keras.Model.predict_on_batch`, of one image or a list too; see `predict`."""
         return super().predict_on_batch(_batch(x))
+
+    # Whoever folds, exports or explains a detector asks for its parts, and knows no layer's name.
+
+    @property
+    def stem(self):
+        """The trunk's first convolution, on the representation."""
+        return self.get_layer(_STEM)
+
+    @property
+    def stem_padding(self):
+        """The padding in front of `stem`."""
+        return self.get_layer(f"{_STEM}_pad")
+
+    @property
+    def pool(self):
+        """The mean over positions: what goes in are the features that activation maps are made of."""
+        return self.get_layer(_POOL)
+
+    @property
+    def head(self):
+        """The last dense layer, from pooled features to the logit."""
+        return self.get_layer(_HEAD)
 
     @property
     def preprocessing(self):
@@ -161,14 +189,14 @@ def _network(config: DetectorConfig, representation):
                 data_format=data_format,
                 name=f"layer{stage + 1}_{unit}",
             )
-    x = layers.GlobalAveragePooling2D(data_format=data_format, dtype=precise, name="pool")(x)
+    x = layers.GlobalAveragePooling2D(data_format=data_format, dtype=precise, name=_POOL)(x)
     bound = 1 / math.sqrt(x.shape[-1])  # torch.nn.Linear's default for weight and bias
     outputs = layers.Dense(
         1,
         kernel_initializer=initializers.RandomUniform(-bound, bound),
         bias_initializer=initializers.RandomUniform(-bound, bound),
         dtype=precise,
-        name="fc1",
+        name=_HEAD,
     )(x)
     return representation, inputs, outputs
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from npr_keras.atomic import write_text
 from npr_keras.config import TrainingConfig
 from npr_keras.errors import RunError
-from npr_keras.layers import NPR
+from npr_keras.layers.representation import completed_config
 from npr_keras.models import MODEL_FILE, load_detector, save_detector
 
 CONFIG_FILE = "config.json"
@@ -165,8 +165,7 @@ def _completed(settings: dict, new: dict) -> dict:
         new: Of the one that resumes it.
     """
     layer = settings["representation"]
-    if layer["class_name"] == "NPR":
-        layer = {**layer, "config": NPR.from_config(layer["config"]).get_config()}
+    layer = {**layer, "config": completed_config(layer["class_name"], layer["config"])}
     training = TrainingConfig.from_dict(settings["training"]).to_dict()
     detector = dict(settings["detector"])
     pixels = detector.pop("preprocessing", settings.get("preprocessing"))  # 0.1 kept it there
