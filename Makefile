@@ -35,6 +35,7 @@ slow: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 # Against the official implementation's figures: make golden NPR_GOLDEN=<folder>
 export NPR_GOLDEN

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from npr_keras_cli.console import say, stderr, stdout
 
 
@@ -38,19 +40,17 @@ def run_downloads(plans, keep_archives: bool, data_root) -> None:
         keep = [n for s in suite.sets for n in (s.folder, *s.also)] if suite else []
         with _progress_bar() as bar:
             task = bar.add_task(plan.download.title, total=plan.size)
-            count = run_plan(
-                plan,
-                keep_archives,
-                lambda name, done, bar=bar, task=task: bar.update(
-                    task, advance=done, description=name
-                ),
-                keep,
-            )
+            advance = functools.partial(_advance, bar, task)
+            count = run_plan(plan, keep_archives, advance, keep)
         say(f"{plan.download.title}: {count:,} files in {plan.folder}")
         if suite:
             (located,) = locate((suite,), data_root)
             missing = f", missing: {', '.join(located.missing)}" if located.missing else ""
             say(f"{len(located.found)} of {len(suite.sets)} sub-testsets are there{missing}")
+
+
+def _advance(bar, task, name: str, done: int) -> None:
+    bar.update(task, advance=done, description=name)
 
 
 def size_text(size: int | None) -> str:

@@ -101,7 +101,7 @@ def _describe_exported(predictor) -> dict:
 def _describe_profile(profile) -> dict:
     """What is known about a model, in words where it is nothing."""
     steps = {k: v for k, v in profile.preprocessing.to_dict().items() if v not in (None, False)}
-    calibration = "not calibrated"
+    calibration: str | dict = "not calibrated"
     if profile.calibration.images:
         calibration = {
             k: v for k, v in profile.calibration.to_dict().items() if v not in (None, "", ())

@@ -33,7 +33,8 @@ def judged(predictors: dict, sets, calibration, settings: dict, keeper) -> list:
         sets = [dataclasses.replace(s, protocol=protocol) for s in sets]
         first = [dataclasses.replace(s, protocol=protocol) for s in first]
     total = len(predictors) * sum(len(s.records) for s in (*first, *sets))
-    evaluations, unreadable = [], {}
+    evaluations: list = []
+    unreadable: dict = {}
     with progress_bar() as bar:
         task = bar.add_task("building the graph", total=total, note="")
         for name, (model, predictor) in zip(
@@ -45,9 +46,7 @@ def judged(predictors: dict, sets, calibration, settings: dict, keeper) -> list:
                 evaluate,
                 predictor,
                 protocol=predictor.preprocessing,
-                progress=lambda at, n, what=marked: bar.update(
-                    task, advance=n, description=f"{what}{at}"
-                ),
+                progress=functools.partial(_advance, bar, task, marked),
                 keep=keeper,
                 **settings,
             )
@@ -66,6 +65,10 @@ def judged(predictors: dict, sets, calibration, settings: dict, keeper) -> list:
             unreadable |= {k: v for result in results for k, v in result.unreadable.items()}
     warn_left_out(unreadable)
     return evaluations
+
+
+def _advance(bar, task, model: str, name: str, done: int) -> None:
+    bar.update(task, advance=done, description=f"{model}{name}")
 
 
 def _stored_threshold(predictor, sets) -> float | None:

@@ -50,10 +50,10 @@ def _strict(command: click.Command) -> click.Command:
             _require_once([p for p in order if isinstance(p, click.Option)], ctx)
             return options, rest, order
 
-        parser.parse_args = parse_strictly
+        parser.parse_args = parse_strictly  # type: ignore[method-assign]
         return parser
 
-    command.make_parser = make_strict_parser
+    command.make_parser = make_strict_parser  # type: ignore[method-assign]
     return command
 
 
@@ -96,7 +96,7 @@ class _Commands(click.Group):
                 sys.stdout.flush()  # what is buffered fails here, and not while Python ends
         except click.ClickException as error:
             before = error.format_message().removesuffix(error.message)  # "Invalid value for ..."
-            error.message = _wrapped(error.message, before)
+            error.message = _wrapped(error.message, before)  # type: ignore[misc]
             raise
         except NPRKerasError as error:
             raise click.ClickException(_wrapped(str(error))) from error

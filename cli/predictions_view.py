@@ -36,7 +36,7 @@ def show_predictions(predictions, profile, protocol, form: str | None, names: di
     Returns:
         How many files could not be read.
     """
-    show = {"json": _json_line, "csv": _csv_line}.get(form, _line)
+    show = {None: _line, "json": _json_line, "csv": _csv_line}[form]
     if form == "csv":
         _write_csv(_FIELDS)
     elif form is None:

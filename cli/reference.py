@@ -27,10 +27,9 @@ def _walk(command, name, context):
     yield name, command.get_help(context).replace("\b\n", "")
     if isinstance(command, click.Group):
         for child in command.list_commands(context):
-            inner = command.get_command(context, child)
-            yield from _walk(
-                inner, f"{name} {child}", click.Context(inner, context, info_name=child)
-            )
+            if inner := command.get_command(context, child):
+                own = click.Context(inner, context, info_name=child)
+                yield from _walk(inner, f"{name} {child}", own)
 
 
 if __name__ == "__main__":

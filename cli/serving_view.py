@@ -49,7 +49,7 @@ def served_models(model, name, model_config_file) -> list:
             "MODEL writes one."
         )
     path = path.resolve()
-    versions = ()
+    versions: tuple[int, ...] = ()
     if (path / "saved_model.pb").exists():
         if not path.name.isdecimal():
             raise ConfigError(
@@ -168,7 +168,7 @@ def tf_serving(models, settings: dict, model_config_file) -> str:
         "--enable_batching", "--batching_parameters_file=/etc/npr/batching.config",
         "--monitoring_config_file=/etc/npr/monitoring.config",
     ]  # fmt: skip
-    lines = []
+    lines: list[str] = []
     for part in command:
         text = f'"{part}"' if "$PWD" in part else shlex.quote(part)
         if lines and (not text.startswith("-") or text in ("--rm",)) and len(lines[-1]) < 60:

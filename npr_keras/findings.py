@@ -35,7 +35,7 @@ class Calibration(Config):
     false_positive_rate: float | None = None
     confidence: float | None = None
     protocol: str = ""
-    band: tuple[float, ...] = ()
+    band: tuple[float, float] | tuple[()] = ()
 
     def __post_init__(self):
         self._require(
@@ -83,7 +83,7 @@ def with_band(calibration: Calibration, interval: tuple[float, float]) -> Calibr
     return replace(calibration, band=_with_even_odds(interval, calibration))
 
 
-def _with_even_odds(interval, calibration: Calibration) -> tuple[float, float]:
+def _with_even_odds(interval: tuple[float, float], calibration: Calibration) -> tuple[float, float]:
     """An interval, and where the fitted probability is from 35 to 65 %."""
     low, high = interval
     if calibration.is_fitted:

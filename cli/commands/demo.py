@@ -127,7 +127,8 @@ def _step(number: int, title: str, *arguments: str, apart: bool = False) -> None
     try:
         main.main(list(arguments), prog_name="npr-keras", standalone_mode=False)
     except click.ClickException as error:
-        error.message += "\n\nTo start the demo afresh, give another --out or another --seed."
+        afresh = "\n\nTo start the demo afresh, give another --out or another --seed."
+        error.message += afresh  # type: ignore[misc]  # final, but each kind has its own __init__
         raise
     sys.stdout.flush()
 
@@ -177,7 +178,7 @@ def _serve_and_ask(model: str) -> None:
     server = subprocess.Popen([*command, "serve", model, *ports], stderr=subprocess.PIPE, text=True)
     try:
         url = ""
-        for line in server.stderr:
+        for line in server.stderr or ():
             say(line.rstrip())
             found = re.search(r"--url (http\S+)", line)
             url = found[1] if found else url

@@ -124,7 +124,7 @@ def command(
     if folder and not os.path.isdir(folder):
         raise ConfigError(f"--scores {scores}: no such folder: {folder}")
     short_names(models)  # a model that is given twice is refused now
-    left_out = {"missing": [], "ignored": []}
+    left_out: dict[str, list[str]] = {"missing": [], "ignored": []}
     if data:
         sets = judged_sets(data, pool, names)
     import_tensorflow_quietly()

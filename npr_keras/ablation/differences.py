@@ -145,8 +145,8 @@ def weighted_figures(
 
 def mean_of_defined(values: Sequence) -> np.ndarray:
     """The mean over the first axis of what is not NaN; NaN where nothing is."""
-    values = np.asarray(values, float)
-    defined = ~np.isnan(values)
+    given = np.asarray(values, float)
+    defined = ~np.isnan(given)
     with np.errstate(invalid="ignore"):
         return np.where(defined, values, 0).sum(axis=0) / defined.sum(axis=0)
 

@@ -36,8 +36,7 @@ def seconds_of(variant: Variant, plan: Plan, source: Source, sets: Sequence[Imag
     for _ in range(_STEPS):
         detector.train_on_batch(pixels, labels)
     a_step = (time.perf_counter() - begun) / _STEPS
-    pixels = PROTOCOLS.get(variant.protocol, config.scoring)
-    side = pixels.fixed_size or 256
+    side = PROTOCOLS.get(variant.protocol, config.scoring).fixed_size or 256
     pictures = random.integers(0, 256, (_SCORED, side, side, 3), np.uint8)
     detector(pictures, training=False)
     begun = time.perf_counter()

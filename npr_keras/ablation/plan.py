@@ -249,7 +249,7 @@ def read_groups(folder: str | os.PathLike) -> dict[str, np.ndarray] | None:
 
 def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # any of them could be a switch
 
 
 def _key(name: str) -> str:

@@ -115,7 +115,9 @@ def _figure(figure, by_set: Mapping, ours: Mapping, default: Mapping, is_default
     paired = sorted(set(ours) & set(default))
     difference = None
     if paired and not is_default:
-        found = paired_difference(*([g[s][figure] for s in paired] for g in (ours, default)))
+        found = paired_difference(
+            [ours[s][figure] for s in paired], [default[s][figure] for s in paired]
+        )
         difference = {
             "mean": found.mean,
             "low": found.low,

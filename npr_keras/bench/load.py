@@ -40,7 +40,9 @@ async def send(
     """
     address = Address.parse(url)
     bodies = [_request(address, image) for image in images]
-    free, latency, failed = asyncio.Semaphore(concurrency), [], {}
+    free = asyncio.Semaphore(concurrency)
+    latency: list[float] = []
+    failed: dict[str, int] = {}
     async with grpc.aio.insecure_channel(address.server) as channel:
         call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
 

@@ -24,11 +24,10 @@ class Bottleneck(nn.Module):
         self.bn2 = nn.BatchNorm2d(filters)
         self.conv3 = nn.Conv2d(filters, 4 * filters, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(4 * filters)
+        self.downsample: nn.Module = nn.Identity()
         if channels != 4 * filters or stride != 1:
             shortcut = nn.Conv2d(channels, 4 * filters, 1, stride, bias=False)
             self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(4 * filters))
-        else:
-            self.downsample = nn.Identity()
 
     def forward(self, x):
         y = functional.relu(self.bn1(self.conv1(x)))

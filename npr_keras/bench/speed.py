@@ -97,7 +97,7 @@ def _torch_step(task, pixels, labels, precision, channels_last) -> Callable[[], 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     layout = torch.channels_last if channels_last else torch.contiguous_format
     half = {"mixed_bfloat16": torch.bfloat16, "mixed_float16": torch.float16}.get(precision)
-    model = PlainDetector().to(device, memory_format=layout)
+    model = PlainDetector().to(device, memory_format=layout)  # type: ignore[call-overload]
     config = TrainingConfig()
     optimizer = torch.optim.Adam(model.parameters(), config.learning_rate)
 
@@ -106,7 +106,8 @@ def _torch_step(task, pixels, labels, precision, channels_last) -> Callable[[], 
         return x.contiguous(memory_format=layout), torch.from_numpy(labels).to(device)
 
     def train():
-        return training_step(model, optimizer, *batch(), half).item()
+        images, answers = batch()
+        return training_step(model, optimizer, images, answers, half).item()
 
     def score():
         with torch.no_grad(), torch.autocast(device, half, enabled=half is not None):

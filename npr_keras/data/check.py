@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -172,6 +173,7 @@ def image_facts(record: Record) -> ImageFacts:
         return ImageFacts(record, error=str(error))
     digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
     digest.update(pixels.tobytes())
+    image: Any  # what a JPEG has more than others, Pillow declares for none
     with Image.open(record.path, formats=FORMATS) as image:
         jpeg = image.format in ("JPEG", "MPO")  # MPO: a camera's JPEG with a second picture in it
         return ImageFacts(

@@ -178,7 +178,7 @@ class _PyBatches(keras.utils.PyDataset):
         self.epochs = epochs
         self._ahead = worker_count()
         self._pool = ThreadPoolExecutor(self._ahead)
-        self._loading = {}
+        self._loading: dict = {}
 
     def __len__(self):
         return len(self.images) * (self.epochs - self.first)

@@ -42,23 +42,29 @@ def examine(source: str | os.PathLike | bytes | np.ndarray, protocol: Preprocess
     Raises:
         UnreadableImageError: If it cannot be read, is too small, or is larger than `MAX_PIXELS`.
     """
-    given = isinstance(source, np.ndarray)
-    named = not given and not isinstance(source, bytes)
-    data = read_image_file(source) if named else source  # once, for pixels and history
+    if isinstance(source, np.ndarray):
+        seen = _seen(source, protocol)
+        return Examined(seen, pixel_history(source), weigh(source, seen))
+    if isinstance(source, bytes):
+        pixels = decode(source)
+        seen = _seen(pixels, protocol)
+        return Examined(seen, read_history(source, pixels), weigh(pixels, seen))
+    data = read_image_file(source)  # once, for pixels and history
     try:
-        pixels = data if given else decode(data)
-        seen = preprocess(pixels, protocol)
-        if seen.shape[0] * seen.shape[1] > MAX_PIXELS:
-            raise UnreadableImageError(
-                f"{seen.shape[1]} x {seen.shape[0]} pixels are more than are scored at once "
-                f"({MAX_PIXELS:,}); --protocol centercrop takes the middle of it"
-            )
+        return examine(data, protocol)
     except UnreadableImageError as error:
-        if not named:
-            raise
         path, text = os.fspath(source), str(error)
         reason = text.removeprefix("Cannot read the image: ")
         said = f"Cannot read {path}: {reason}" if reason != text else f"Cannot use {path}: {text}"
         raise UnreadableImageError(said) from error
-    history = pixel_history(pixels) if given else read_history(data, pixels)
-    return Examined(seen, history, weigh(pixels, seen))
+
+
+def _seen(pixels: np.ndarray, protocol: Preprocessing) -> np.ndarray:
+    """What the detector sees of an image, if it is not too much at once."""
+    seen = preprocess(pixels, protocol)
+    if seen.shape[0] * seen.shape[1] > MAX_PIXELS:
+        raise UnreadableImageError(
+            f"{seen.shape[1]} x {seen.shape[0]} pixels are more than are scored at once "
+            f"({MAX_PIXELS:,}); --protocol centercrop takes the middle of it"
+        )
+    return seen

@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from npr_keras.data.manifest import is_manifest, read_manifest
 from npr_keras.data.records import FAKE, REAL, Record
@@ -122,7 +123,8 @@ def _classes_of_table(path: str, skipped: Skipped) -> list[ClassFolder]:
             skipped.named[row.path] = f"{row.path}: {times}"
             continue
         parts = tuple(filter(None, (row.set_name, *row.class_name.split("/"))))
-        groups.setdefault((row.split, parts), []).append((row.path, row.label))
+        image = row.path, cast(int, row.label)  # read_manifest has asked for it
+        groups.setdefault((row.split, parts), []).append(image)
     found = []
     for (split, parts), images in sorted(groups.items()):
         one = ClassFolder((*((split,) if split else ()), *parts), {}, None, frozenset())

@@ -39,7 +39,8 @@ def whole(data: bytes) -> bytes:
 
 
 def _png(data: bytes) -> bytes:
-    kept, pixels, header = [PNG_SIGNATURE], [], b""
+    kept, header = [PNG_SIGNATURE], b""
+    pixels: list[bytes] = []
     position, last = len(PNG_SIGNATURE), b""
     while True:
         head = data[position : position + 8]
@@ -101,7 +102,9 @@ def _require_pixels(header: bytes, compressed: bytes) -> None:
 
 def has_every_scan(data: bytes) -> bool:
     """Whether a progressive JPEG sends every coefficient to its last bit; True for other whole JPEGs."""
-    position, components, complete = 2, [], {}
+    position = 2
+    components: list = []
+    complete: dict = {}
     while found := _MARKER.search(data, position):
         if not complete and not components and found.start() != position:
             return False  # something that is no segment, in front of the image

@@ -228,10 +228,10 @@ def _tell(progress, count: int) -> None:
         progress(count)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """The innermost words of a wrapped network error."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__
+    while inner := error.__cause__ or error.__context__:
+        error = inner
     return str(error) or type(error).__name__
 
 

@@ -70,7 +70,7 @@ def make_plan(download: Download, data_root: str | os.PathLike) -> Plan:
         download,
         folder,
         tuple(files),
-        sum(sizes) if known else None,
+        sum(size or 0 for size in sizes) if known else None,
         here,
         _free(folder),
         tuple(done),
@@ -158,7 +158,7 @@ def _fetch_drive(plan: Plan, keep_archives: bool, keep: Sequence[str]) -> int:
         )
     count = 0
     archives: dict[str, list[Path]] = {}
-    for path in sorted(map(Path, paths)):
+    for path in sorted(Path(str(path)) for path in paths):
         whole = re.sub(r"\.\d{3}$", "", os.fspath(path))
         if whole.lower().endswith(ENDINGS):
             archives.setdefault(whole, []).append(path)

@@ -66,7 +66,7 @@ def unpack(
             temporary.mkdir()
             archive.extract(temporary)
         return merge(name, _without_its_name(temporary, keep), into)
-    except (
+    except (  # type: ignore[misc]  # py7zr's are known once it is installed
         zipfile.BadZipFile,
         zlib.error,
         *_seven_zip_errors(),

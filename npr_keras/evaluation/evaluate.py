@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
@@ -80,14 +81,14 @@ def score(
         TooManyUnreadableError: Beyond the limit that `unreadable` was made with.
     """
     logits = kept.read() if kept else np.full(len(records), np.nan, np.float32)
-    left = np.flatnonzero(np.isnan(logits))
+    left = [int(i) for i in np.flatnonzero(np.isnan(logits))]
     if progress and len(left) < len(records):
         progress(len(records) - len(left))
     from npr_keras.data.stream import stream_pixels  # imports Keras, which scores need not
 
     images = stream_pixels([records[i] for i in left], protocol, unreadable, pipeline)
     for positions, pixels in batches_by_size(images, batch_size):
-        indices = left[positions]
+        indices = [left[i] for i in positions]
         logits[indices] = predictor.predict(pixels)
         if np.isnan(logits[indices]).any():
             raise CheckpointError(
@@ -188,7 +189,7 @@ def evaluate(
             unreadable,
             batch_size,
             pipeline,
-            (lambda done, name=image_set.name: progress(name, done)) if progress else None,
+            functools.partial(progress, image_set.name) if progress else None,
             kept,
         )
         if np.isnan(logits).all():
@@ -238,7 +239,8 @@ def metrics_of(
     records: Sequence[Record], logits: np.ndarray, threshold: float | None = None
 ) -> Metrics:
     """The figures over the images that have a score."""
-    return compute_metrics(*_scored(records, logits), threshold)
+    labels, scored = _scored(records, logits)
+    return compute_metrics(labels, scored, threshold)
 
 
 def _scored(records, logits):

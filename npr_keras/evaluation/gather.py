@@ -65,7 +65,7 @@ def _records(
 ) -> ImageSet | None:
     """The images of one sub-testset; None, and a note, where it is not whole."""
     name = f"{sub.suite}/{sub.folder}"
-    parts = [(folder, "")]
+    parts: list[tuple[Path | None, str]] = [(folder, "")]
     if sub.classes:
         children = {p.name.lower(): p for p in sorted(folder.iterdir()) if p.is_dir()}
         parts = [(children.get(c.lower()), c) for c in sub.classes]
@@ -76,7 +76,7 @@ def _records(
     records = []
     for path, class_name in parts:
         try:
-            (found,), _ = find_sets(path, True, None, skipped) if path else ([None], [])
+            found = find_sets(path, True, None, skipped)[0][0] if path else None
         except LayoutError:
             found = None
         if found is None:

@@ -51,8 +51,9 @@ def bootstrap_intervals(
             precision[i] = weighted_average_precision(counts, positive, last_of_tie)
     tails = [(1 - level) / 2, (1 + level) / 2]
     return {
-        name: tuple(map(float, np.quantile(values, tails)))
+        name: (float(low), float(high))
         for name, values in (("accuracy", accuracy), ("average_precision", precision))
+        for low, high in [np.quantile(values, tails)]
     }
 
 

@@ -166,6 +166,7 @@ def worst_mistakes(
         for place, (record, logit) in enumerate(zip(result.records, result.logits, strict=True)):
             if not np.isnan(logit) and (logit > 0) != (record.label == 1):
                 wrong[record.label].append((abs(float(logit)), result, place))
-    return tuple(
+    real, generated = (
         [pair[1:] for pair in sorted(mistakes, key=lambda m: -m[0])[:count]] for mistakes in wrong
     )
+    return real, generated

@@ -79,12 +79,13 @@ def _scores(predictor, records, protocol, condition, unreadable, batch_size, pro
     from npr_keras.data.stream import stream_through  # imports Keras
 
     logits = kept.read() if kept else np.full(len(records), np.nan, np.float32)
+    kind, amount = condition
     left = np.flatnonzero(np.isnan(logits))
     if progress and len(left) < len(records):
         progress(len(records) - len(left))
     images = stream_through(
         [records[i] for i in left],
-        lambda pixels, place: perturb(pixels, *condition, int(left[place])),
+        lambda pixels, place: perturb(pixels, kind, amount, int(left[place])),
         protocol,
         unreadable,
     )

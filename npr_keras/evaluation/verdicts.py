@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from npr_keras.data.examine import examine
 from npr_keras.errors import UnreadableImageError
 from npr_keras.evaluation.report import Evaluation
+from npr_keras.profile import ModelProfile
 from npr_keras.verdict import Prediction, conclude
 
 
@@ -33,7 +34,8 @@ def verdicts_of(
             image = examine(record.path, protocol)
         except UnreadableImageError as error:
             return Prediction(record.path, str(error))
-        return conclude(evaluation.profile, record.path, image, logit, protocol)
+        profile = evaluation.profile or ModelProfile(protocol)
+        return conclude(profile, record.path, image, logit, protocol)
 
     found = {}
     with ThreadPoolExecutor(threads) as pool:

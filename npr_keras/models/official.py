@@ -10,6 +10,7 @@ import io
 import os
 import zipfile
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ _PREFIXES = (
 )  # of DataParallel, torch.compile, and holders
 
 
-def name_map(detector) -> dict[str, tuple[object, str]]:
+def name_map(detector) -> dict[str, tuple[Any, str]]:
     """Official parameter names, in the official order, to a detector's variables.
 
     Args:

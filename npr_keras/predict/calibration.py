@@ -42,7 +42,7 @@ class Calibrated:
 
     def to_dict(self) -> dict:
         """Plain values; a bin without images has no figures."""
-        result = {"calibration": self.calibration.to_dict()}
+        result: dict = {"calibration": self.calibration.to_dict()}
         for name in ("before", "after"):
             rows = getattr(self, name)
             if rows:

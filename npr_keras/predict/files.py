@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -125,7 +126,7 @@ def _size(loaded: list[_Loaded]) -> int:
     return sum(one.image.pixels.size // 3 for one in loaded if one.image)
 
 
-def _load(entry: tuple[str, object, str], protocol: Preprocessing) -> _Loaded:
+def _load(entry: tuple[str, Any, str], protocol: Preprocessing) -> _Loaded:
     name, source, error = entry
     if error:
         return _Loaded(name, error=error)
@@ -137,29 +138,24 @@ def _load(entry: tuple[str, object, str], protocol: Preprocessing) -> _Loaded:
 
 def _score(predictor, loaded: list[_Loaded], protocol: Preprocessing) -> Iterator[Prediction]:
     """Scores what is of one size together; gives it back in order."""
-    sizes: dict[tuple[int, ...], list[int]] = {}
+    sizes: dict[tuple[int, ...], dict[int, np.ndarray]] = {}
     for i, one in enumerate(loaded):
         if one.image:
-            sizes.setdefault(one.image.pixels.shape, []).append(i)
+            sizes.setdefault(one.image.pixels.shape, {})[i] = one.image.pixels
     logits: dict[int, float] = {}
-    for indices in sizes.values():
-        found = predictor.predict(np.stack([loaded[i].image.pixels for i in indices]))
-        logits |= {i: float(logit) for i, logit in zip(indices, found, strict=True)}
+    for pixels in sizes.values():
+        found = predictor.predict(np.stack(list(pixels.values())))
+        logits |= {i: float(logit) for i, logit in zip(pixels, found, strict=True)}
     for i, one in enumerate(loaded):
-        yield (
-            _predicted(predictor, one, logits[i], protocol)
-            if i in logits
-            else Prediction(one.name, one.error)
-        )
-
-
-def _predicted(predictor, one: _Loaded, logit: float, protocol: Preprocessing) -> Prediction:
-    if np.isnan(logit):
-        raise CheckpointError(
-            f"The model gives NaN instead of a logit, first for {one.name}. Its weights are broken; "
-            "a training that diverged leaves such weights."
-        )
-    return conclude(predictor.profile, one.name, one.image, logit, protocol)
+        if one.image is None:
+            yield Prediction(one.name, one.error)
+            continue
+        if np.isnan(logits[i]):
+            raise CheckpointError(
+                f"The model gives NaN instead of a logit, first for {one.name}. Its weights are "
+                "broken; a training that diverged leaves such weights."
+            )
+        yield conclude(predictor.profile, one.name, one.image, logits[i], protocol)
 
 
 def expand(paths, skipped: Skipped | None = None) -> Iterator[tuple[str, str, str]]:

@@ -52,9 +52,10 @@ def score(images, model=None, protocol: Preprocessing | str | None = None):
     protocol = protocol or predictor.preprocessing
     single = not isinstance(images, (list, tuple))
     if single:
-        (found,) = predictions(predictor, [_source(images)], protocol)
-        return found
-    sources, found = [], {}
+        (one,) = predictions(predictor, [_source(images)], protocol)
+        return one
+    sources = []
+    found: dict[int, Prediction] = {}
     for i, image in enumerate(images):
         try:
             sources.append((i, _source(image)))

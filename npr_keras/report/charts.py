@@ -110,7 +110,7 @@ def _published_points(axes, names: list[str], title: str, name: str, places) -> 
                       markeredgecolor="#555555", markersize=7, label=f"{METHOD}, published")  # fmt: skip
         else:
             axes.plot(*zip(*points, strict=True), "|", color=_GREY, markersize=8, label=label)
-            label = None
+            label = ""  # one entry of the legend is enough
 
 
 @plain_text

@@ -64,8 +64,8 @@ def _table(report: dict, title: str) -> str:
 def _published_lines(title: str, names: list[str]) -> list[str]:
     lines = []
     for method, figures in published_figures().items():
-        own = {(title, name): figures.get((title, name)) for name in names}
-        if all(own.values()):  # a mean over other sets would not compare
+        own = {key: figures[key] for key in ((title, name) for name in names) if key in figures}
+        if len(own) == len(names):  # a mean over other sets would not compare
             pairs = [*own.values(), mean_of_sets(own)]
             cells = [f"{value:.1f}" for pair in pairs for value in pair]
             lines.append(" & ".join([f"{latex_text(method)}$^\\dagger$", *cells]) + r" \\")

@@ -151,7 +151,8 @@ class Batcher:
             del self._queues[key]
 
     def _take(self, queue: deque[_Task]) -> list[_Task]:
-        batch, rows, size = [], 0, 0
+        batch: list[_Task] = []
+        rows = size = 0
         while queue:
             rows, size = rows + queue[0].size, size + queue[0].bytes
             if batch and (rows > self.max_batch or size > _MOST_MERGED):

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -74,10 +75,13 @@ class Client:
         self.url, self.timeout, self.retries = url, timeout, retries
         self._files = ca_file, cert_file, key_file
         if self.address.is_grpc:
-            from npr_keras.serving.grpc_transport import GRPCTransport as Transport
+            from npr_keras.serving.grpc_transport import GRPCTransport
+
+            self._transport: Any = GRPCTransport(self.address, ca_file, cert_file, key_file)
         else:
-            from npr_keras.serving.rest_transport import RESTTransport as Transport
-        self._transport = Transport(self.address, ca_file, cert_file, key_file)
+            from npr_keras.serving.rest_transport import RESTTransport
+
+            self._transport = RESTTransport(self.address, ca_file, cert_file, key_file)
 
     def predict(
         self, inputs: Mapping[str, np.ndarray], signature: str = ""

@@ -55,7 +55,8 @@ def _settings(one) -> ModelSettings:
             f'{one.name}: expected model_platform: "tensorflow". Received: {one.model_platform!r}'
         )
     policy = one.model_version_policy
-    latest, versions = 1, ()
+    latest = 1
+    versions: tuple[int, ...] = ()
     if policy.HasField("latest"):
         latest = max(1, policy.latest.num_versions)
     elif policy.HasField("all"):

@@ -9,7 +9,7 @@ import numpy as np
 from npr_keras.errors import ServingError
 
 # TensorFlow's number of a type -> NumPy's type, and the field that values come in one by one.
-_TYPES = {
+_TYPES: dict[int, tuple[np.dtype, str]] = {
     1: (np.dtype(np.float32), "float_val"),
     2: (np.dtype(np.float64), "double_val"),
     3: (np.dtype(np.int32), "int_val"),

@@ -105,7 +105,7 @@ def train(
     history = run.history()
     if done == config.epochs and run.model.exists():  # finished before, nothing to write
         return TrainingResult(detector, os.fspath(out), history, {})
-    settings = run.read_config()
+    settings = run.read_config() or settings
     run.finish(detector, model_card(settings, history, unreadable.reasons))
     return TrainingResult(detector, os.fspath(out), history, unreadable.reasons)
 

@@ -18,6 +18,7 @@ from npr_keras.evaluation.evaluate import SetResult, metrics_of
 from npr_keras.evaluation.published import published_figures
 from npr_keras.evaluation.report import Evaluation, build_report, worst_mistakes
 from npr_keras.evaluation.suites import get_suites
+from npr_keras.evaluation.verdicts import verdicts_of
 from npr_keras.report import write_report
 
 
@@ -196,3 +197,12 @@ def test_other_endings_are_refused(report, evaluation, tmp_path):
     with pytest.raises(ConfigError, match=r"\.html, \.md, \.tex, \.csv, \.json"):
         write_report(report, [evaluation], tmp_path / "r.pdf")
     assert not list(tmp_path.glob("r.*"))
+
+
+def test_an_evaluation_of_a_model_that_nothing_is_known_of(evaluation):
+    evaluation.results[:] = evaluation.results[:1]
+    found = verdicts_of(evaluation)
+    assert len(found) == 10
+    # The images are 8 x 8 noise: a score, and never a verdict.
+    assert {one.verdict for one in found.values()} <= {"", "inconclusive"}
+    assert all(one.reasons and 0 < one.probability < 1 for one in found.values())
