@@ -112,7 +112,7 @@ def test_without_tensorflow(run_python, source_folder, sets, tmp_path):
         call,
         "torch",
         without=["tensorflow"],
-        args=[*train, "--name", "n", "--pipeline", "tf.data"],
+        args=[*train[:-1], "n", "--pipeline", "tf.data"],
         check=False,
     )
     assert "pip install tensorflow" in error_of(piped)
