@@ -13,7 +13,9 @@ from npr_keras_cli.options import protocol_option
 @click.command("explain")
 @click.argument("images", nargs=-1, required=True, type=click.Path())
 @click.option("--model", required=True, type=click.Path(), help="A .keras file, or a run's folder.")
-@click.option("--out", required=True, type=click.Path(file_okay=False), help="Where figures go.")
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False), help="Folder for the figures."
+)
 @click.option(
     "--compare",
     is_flag=True,

@@ -2,7 +2,7 @@
 
 Pillow refuses a PNG for a broken comment and takes one whose pixels end early; TensorFlow does the
 opposite. An unfinished progressive JPEG they fill up differently. The rule for both: what decides
-pixels has to be whole, and nothing else counts. `data/graph.py` keeps the same rule.
+pixels has to be whole, and nothing else counts. `data/graph_decode.py` keeps the same rule.
 """
 
 from __future__ import annotations

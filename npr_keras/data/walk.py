@@ -16,34 +16,10 @@ from dataclasses import dataclass, field
 from npr_keras.errors import DataError
 
 # Endings of what `decode.FORMATS` reads. Other files are looked into.
-EXTENSIONS = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".mpo",
-        ".png",
-        ".apng",
-        ".bmp",
-        ".dib",
-        ".gif",
-        ".tif",
-        ".tiff",
-        ".webp",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".avif",
-        ".avifs",
-        ".jp2",
-        ".j2k",
-        ".jpf",
-        ".jpx",
-        ".jpc",
-    ]
-)
+EXTENSIONS = frozenset([
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".dib", ".gif", ".tif", ".tiff",
+    ".webp", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".avifs", ".jp2", ".j2k", ".jpf", ".jpx", ".jpc",
+])  # fmt: skip
 # Camera raws begin as TIFFs do; what would be read of them is a thumbnail.
 RAWS = frozenset([".nef", ".dng", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"])
 ARCHIVES = {".tar": "tar -xf", ".tgz": "tar -xf", ".zip": "unzip", ".7z": "7z x"}

@@ -47,13 +47,12 @@ class Address:
             raise _wrong(url, str(error)) from error
         found = _PATH.fullmatch(parts.path)
         if parts.scheme not in _PORTS or not parts.hostname or not found:
-            what = (
-                "the scheme"
-                if parts.scheme not in _PORTS
-                else "the host"
-                if not parts.hostname
-                else "the model's name"
-            )
+            if parts.scheme not in _PORTS:
+                what = "the scheme is not known"
+            elif not parts.hostname:
+                what = "the host is missing"
+            else:
+                what = "the model's name is missing, or something follows it"
             raise _wrong(url, what)
         return cls(
             parts.scheme,

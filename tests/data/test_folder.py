@@ -1,27 +1,14 @@
-import csv
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
+from folders import names, table, touch
 from PIL import Image
 
 from npr_keras.data.folder import find_sets, find_source
 from npr_keras.data.records import count_labels
 from npr_keras.data.sources import locate_source
-from npr_keras.data.walk import Skipped, iter_images, list_images
-from npr_keras.errors import DataError, LayoutError, UnknownClassError
-
-
-def touch(root, *paths):
-    for path in paths:
-        file = Path(root, path)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-
-
-def names(sets):
-    return {s.name: count_labels(s.records) for s in sets}
+from npr_keras.data.walk import Skipped, list_images
+from npr_keras.errors import LayoutError, UnknownClassError
 
 
 def test_official_training_layout(tmp_path):
@@ -157,34 +144,6 @@ def test_a_class_may_be_called_nature(tmp_path):
     assert find_source(tmp_path).classes == ("city", "nature")
 
 
-def test_a_folder_that_cannot_be_listed_is_no_empty_folder(tmp_path, monkeypatch):
-    touch(tmp_path, "0_real/a.png", "1_fake/b.png")
-    scandir = os.scandir
-
-    def failing(path):
-        if str(path).endswith("1_fake"):
-            raise PermissionError(13, "Permission denied")
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", failing)
-    with pytest.raises(DataError, match=r"Cannot list the folder .*1_fake: Permission denied"):
-        find_source(tmp_path)
-
-
-def test_links_that_lead_back_up(tmp_path):
-    touch(tmp_path, "0_real/a.png", "1_fake/b.png")
-    (tmp_path / "0_real" / "again").symlink_to(".", target_is_directory=True)
-    assert names(find_sets(tmp_path)[0]) == {tmp_path.name: (1, 1)}
-
-
-def test_links_are_followed_once(tmp_path):
-    touch(tmp_path / "set", "0_real/a.png", "1_fake/b.png")
-    (tmp_path / "set" / "again").symlink_to(tmp_path / "set", target_is_directory=True)
-    (tmp_path / "root").mkdir()
-    (tmp_path / "root" / "linked").symlink_to(tmp_path / "set", target_is_directory=True)
-    assert names(find_sets(tmp_path / "root")[0]) == {"linked": (1, 1)}
-
-
 def test_errors_say_what_was_found(tmp_path):
     with pytest.raises(LayoutError, match="no such folder"):
         find_sets(tmp_path / "absent")
@@ -226,55 +185,6 @@ def test_named_sources(tmp_path, monkeypatch):
     assert locate_source("progan", tmp_path) == tmp_path / "ForenSynths_train_val"
 
 
-def test_a_link_never_gives_an_image_the_other_label(tmp_path):
-    touch(tmp_path, "0_real/a.png", "1_fake/b.png", "1_fake/c.png")
-    (tmp_path / "0_real" / "up").symlink_to("..", target_is_directory=True)
-    skipped = Skipped()
-    sets, _ = find_sets(tmp_path, skipped=skipped)
-    assert names(sets) == {tmp_path.name: (1, 2)}
-    (said,) = skipped.named.values()
-    assert said.startswith(f"{tmp_path}/0_real/up: the same folder was met before")
-    assert count_labels(find_source(tmp_path).train) == (1, 2)
-    (tmp_path / "0_real" / "up").unlink()
-    (tmp_path / "0_real" / "d.png").symlink_to("../1_fake/b.png")
-    with pytest.raises(DataError, match=r"One file is both real and generated: .*b.png"):
-        find_source(tmp_path)
-    with pytest.raises(DataError, match="Remove one of them, or the link"):
-        find_sets(tmp_path)
-
-
-def test_what_is_no_regular_file_is_named(tmp_path):
-    touch(tmp_path, "0_real/a.png", "1_fake/b.png")
-    os.mkfifo(tmp_path / "0_real" / "pipe.png")
-    (tmp_path / "0_real" / "endless.png").symlink_to("/dev/zero")
-    (tmp_path / "0_real" / "itself.png").symlink_to("itself.png")
-    (tmp_path / "0_real" / "nowhere.png").symlink_to("nothing")
-    skipped = Skipped()
-    assert count_labels(find_source(tmp_path, skipped=skipped).train) == (1, 1)
-    told = {Path(path).name: text.partition(": ")[2] for path, text in skipped.named.items()}
-    assert told["pipe.png"] == told["endless.png"] == "not a regular file; passed over"
-    assert "Too many levels of symbolic links" in told["itself.png"]
-    assert "No such file or directory" in told["nowhere.png"]
-
-
-def test_a_very_deep_tree(tmp_path):
-    """Deeper than Python's recursion goes."""
-    folder, paths = os.open(tmp_path, os.O_RDONLY), []
-    for _ in range(1100):
-        os.mkdir("d", dir_fd=folder)
-        inner = os.open("d", os.O_RDONLY, dir_fd=folder)
-        os.close(folder)
-        folder = inner
-    os.close(folder)
-    try:
-        paths = list(iter_images(tmp_path))
-    except DataError as error:  # the path grows longer than the system takes
-        assert "File name too long" in str(error)
-    finally:
-        subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)  # pytest's clean-up recurses
-    assert paths == []
-
-
 @pytest.mark.parametrize(
     "pair",
     [("real", "fake"), ("REAL", "FAKE"), ("0", "1"), ("nature", "ai"), ("original", "manipulated"),
@@ -302,78 +212,6 @@ def test_numbers_are_classes_where_there_are_more_than_two(tmp_path):
         find_sets(tmp_path / "one")
 
 
-@pytest.mark.parametrize(("name", "command"), [("set.zip", "unzip"), ("set.tar", "tar -xf")])
-def test_archives_are_refused_with_the_way_out(tmp_path, name, command):
-    touch(tmp_path, name)
-    with pytest.raises(LayoutError, match=f"Extract it first: {command} .*{name}"):
-        find_sets(tmp_path / name)
-
-
-def table(path, rows, **options):
-    if path.suffix == ".csv":
-        with open(path, "w", newline="", **options) as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-    else:
-        import pyarrow
-        import pyarrow.parquet
-
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
-    return path
-
-
-@pytest.mark.parametrize("name", ["images.csv", "images.parquet"])
-def test_a_table_is_a_source(tmp_path, name):
-    rows = [
-        {"path": f"{split}{c}{label}{i}.png", "label": label, "class": c, "split": split}
-        for split in ("train", "val", "test")
-        for c in ("car", "cat")
-        for label in ("real", "fake")
-        for i in range(2)
-    ]
-    source = find_source(table(tmp_path / name, rows))
-    assert source.classes == ("car", "cat") and source.root == str(tmp_path)
-    assert count_labels(source.train) == count_labels(source.val) == (4, 4)
-    assert source.train[0].path == str(tmp_path / "traincarfake0.png")
-    assert len(source.fingerprint()) == 64
-    sets, ignored = find_sets(tmp_path / name)
-    assert names(sets) == {"test": (4, 4)} and ignored == ["train", "val"]
-
-
-def test_a_table_of_sets_and_numbers(tmp_path):
-    rows = [{"path": f"/elsewhere/{i}.png", "label": i % 2, "set": f"s{i // 4}"} for i in range(8)]
-    sets, _ = find_sets(table(tmp_path / "a.csv", rows, encoding="utf-8-sig"))
-    assert names(sets) == {"s0": (2, 2), "s1": (2, 2)}
-    assert sets[0].records[0].path == "/elsewhere/0.png"
-    assert find_source(tmp_path / "a.csv").fingerprint()
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ([{"file": "a.png", "label": 1}], "row 1: no path. Expected the columns path and label"),
-        ([{"path": "a.png", "label": 0}, {"path": "b.png", "label": "x"}], "row 2: label 'x'"),
-        ([{"path": "a.png"}], "row 1: label None"),
-    ],
-)
-def test_tables_that_do_not_say_it(tmp_path, rows, message):
-    with pytest.raises(LayoutError, match=message):
-        find_sets(table(tmp_path / "a.csv", rows))
-
-
-def test_tables_that_are_none(tmp_path):
-    (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(LayoutError, match="not a CSV table in UTF-8"):
-        find_sets(tmp_path / "a.csv")
-    (tmp_path / "b.csv").write_text("path,label\n")
-    with pytest.raises(LayoutError, match="has no rows"):
-        find_sets(tmp_path / "b.csv")
-    (tmp_path / "c.parquet").write_text("none")
-    with pytest.raises(LayoutError, match=r"Cannot read .*c\.parquet"):
-        find_sets(tmp_path / "c.parquet")
-
-
 def test_shards_below_label_folders_are_no_labels(tmp_path):
     """Folders 0 and 1 inside real and fake, or inside 0_real and 1_fake, are parts of them."""
     for root, (real, fake) in (("a", ("real", "fake")), ("b", ("0_real", "1_fake"))):
@@ -388,51 +226,6 @@ def test_shards_below_label_folders_are_no_labels(tmp_path):
         labels = {Path(r.path).name: r.label for one in sets for r in one.records}
         assert labels == {"a.png": 0, "b.png": 0, "c.png": 1, "d.png": 1}
         assert len(sets) == 1
-
-
-def test_one_file_under_two_labels_by_a_hard_link_or_a_table(tmp_path):
-    touch(tmp_path / "d", "0_real/a.png", "1_fake/b.png")
-    os.link(tmp_path / "d" / "1_fake" / "b.png", tmp_path / "d" / "0_real" / "c.png")
-    with pytest.raises(DataError, match="One file is both real and generated"):
-        find_sets(tmp_path / "d")
-    rows = [{"path": "d/1_fake/b.png", "label": label} for label in (0, 1)]
-    with pytest.raises(DataError, match="One file is both real and generated"):
-        find_sets(table(tmp_path / "t.csv", rows))
-    rows = [{"path": "d/0_real/a.png", "label": 0}] * 3 + [{"path": "d/1_fake/b.png", "label": 1}]
-    skipped = Skipped()
-    (one,), _ = find_sets(table(tmp_path / "u.csv", rows), skipped=skipped)
-    assert count_labels(one.records) == (1, 1)
-    assert "listed 3 times; taken once" in next(iter(skipped.named.values()))
-
-
-def test_splits_of_a_table_are_splits(tmp_path):
-    rows = [
-        {"path": f"{split}{label}.png", "label": label, "split": split, "class": "train"}
-        for split in ("training", "testing")
-        for label in (0, 1)
-    ]
-    source = find_source(table(tmp_path / "a.csv", rows))
-    assert {Path(r.path).name[:5] for r in source.train} == {"train"} and len(source.train) == 2
-    assert source.classes == ("train",)
-    rows[0]["split"] = "holdout"
-    with pytest.raises(LayoutError, match=r"row 1: split 'holdout'\. Expected one of train"):
-        find_source(table(tmp_path / "b.csv", rows))
-    (tmp_path / "c.csv").write_text("Path;Label\nx.png;real\ny.png;FAKE\n")
-    sets, _ = find_sets(tmp_path / "c.csv")
-    assert names(sets) == {"c": (1, 1)}
-    assert sets[0].records[0].path == str(tmp_path / "x.png")
-
-
-def test_raws_and_texts_are_no_images(tmp_path):
-    touch(tmp_path, "0_real/a.png", "1_fake/b.png")
-    Image.new("RGB", (160, 120)).save(tmp_path / "0_real" / "DSC_1.NEF", format="TIFF")
-    (tmp_path / "0_real" / "notes").write_text("P1 incident report")
-    (tmp_path / "0_real" / "part.tar").write_bytes(b"x")
-    skipped = Skipped()
-    assert count_labels(find_source(tmp_path, skipped=skipped).train) == (1, 1)
-    assert skipped.endings == {".nef": 1, "(none)": 1, ".tar": 1}
-    hints = " ".join(skipped.hints())
-    assert "camera raws are not read" in hints and "extract them first" in hints
 
 
 def test_simulated_images_are_known_wherever_they_are_named(tmp_path):

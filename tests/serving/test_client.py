@@ -144,19 +144,19 @@ def test_addresses(url, expected):
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "reason"),
     [
-        "npr",
-        "ftp://h/npr",
-        "grpc://h",
-        "grpc://h/",
-        "http:///npr",
-        "http://h:x/npr",
-        "grpc://h/a/b",
+        ("npr", "the scheme is not known"),
+        ("ftp://h/npr", "the scheme is not known"),
+        ("grpc://h", "the model's name is missing"),
+        ("grpc://h/", "the model's name is missing"),
+        ("http:///npr", "the host is missing"),
+        ("http://h:x/npr", "[Pp]ort"),
+        ("grpc://h/a/b", "or something follows it"),
     ],
 )
-def test_wrong_addresses(url):
-    with pytest.raises(ConfigError, match="Not a model's address"):
+def test_wrong_addresses(url, reason):
+    with pytest.raises(ConfigError, match=f"Not a model's address: .*{reason}"):
         Address.parse(url)
     assert not is_address("C:/models/npr")
 
