@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import sys
@@ -12,9 +11,8 @@ from pathlib import Path
 
 import click
 
-from npr_keras.errors import ConfigError, MissingPackageError
-
-BACKENDS = ("tensorflow", "torch", "jax")
+from npr_keras.errors import ConfigError
+from npr_keras.packages import BACKENDS, is_installed, require
 
 
 def backend_option(function):
@@ -39,17 +37,12 @@ def select_backend(name: str | None = None) -> str:
         name, origin = os.environ.get("KERAS_BACKEND"), "KERAS_BACKEND"
     if not name:
         # Keras writes its default there on its first import, so it may be nobody's choice.
-        installed = [b for b in BACKENDS if importlib.util.find_spec(b)] or BACKENDS
+        installed = [b for b in BACKENDS if is_installed(b)] or BACKENDS
         name, origin = _keras_setting(), "the default"
         name = name if name in installed else installed[0]
     if name not in BACKENDS:
         raise ConfigError(f"{origin}: unknown backend {name!r}. Known: {', '.join(BACKENDS)}.")
-    if importlib.util.find_spec(name) is None:
-        extra = "tensorflow" if name == "tensorflow" else f'"npr-keras[{name}]"'
-        raise MissingPackageError(
-            f"The {name} backend ({origin}) needs a package that is not installed. "
-            f"pip install {extra}"
-        )
+    require(f"The {name} backend ({origin})", name)
     os.environ["KERAS_BACKEND"] = name
     return name
 
@@ -60,7 +53,7 @@ def import_tensorflow_quietly() -> None:
     Its C++ side writes to stderr whatever the log level, in the middle of our tables. A user who
     sets TF_CPP_MIN_LOG_LEVEL wants to see for himself; a failing import shows all it wrote.
     """
-    if _logs_wanted() or importlib.util.find_spec("tensorflow") is None:
+    if _logs_wanted() or not is_installed("tensorflow"):
         return
     # Beyond "2" nothing is lost: what stops TensorFlow is raised in Python, and what it calls an
     # error and goes on after (an optimisation that was not made) is no news to a user.
@@ -99,9 +92,8 @@ def native_stderr_kept(python: bool = True):
 
 
 def open_quietly(model):
-    """`npr_keras.predict.open_predictor`, without what its runtime writes to stderr."""
-    from npr_keras.predict import open_predictor
-    from npr_keras.predict.open import needs_tensorflow
+    """`npr_keras.open_predictor`, without what its runtime writes to stderr."""
+    from npr_keras.runtimes.open import needs_tensorflow, open_predictor
 
     if needs_tensorflow(model):
         import_tensorflow_quietly()

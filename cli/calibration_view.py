@@ -4,68 +4,11 @@ from __future__ import annotations
 
 import os
 
-from npr_keras.errors import ConfigError, LayoutError, MissingPackageError
-from npr_keras_cli.console import progress_bar, say, stdout, warn_left_out, warn_skipped
+from npr_keras.errors import ConfigError
+from npr_keras.packages import require
+from npr_keras_cli.console import say, stdout
 
 _DRAWN = (".svg", ".png")
-
-
-def scored_images(predictor, data, names, reals, protocol, pipeline: str, max_unreadable: float):
-    """Labels and logits of the images to calibrate on."""
-    import numpy as np
-
-    from npr_keras.data.records import ImageSet
-    from npr_keras.evaluation.evaluate import evaluate
-    from npr_keras_cli.suites_view import judged_sets
-
-    sets = judged_sets(data, True, names) if data else [ImageSet(reals, _real_images(reals, names))]
-    with progress_bar() as bar:
-        task = bar.add_task("scoring", total=len(sets[0].records), note="")
-        (result,) = evaluate(
-            predictor,
-            sets,
-            protocol,
-            pipeline=pipeline,
-            max_unreadable=max_unreadable,
-            progress=lambda name, done: bar.update(task, advance=done),
-        )
-    warn_left_out(result.unreadable)
-    scored = ~np.isnan(result.logits)
-    labels = np.array([record.label for record in result.records])
-    return labels[scored], result.logits[scored]
-
-
-def _real_images(folder: str, names=None):
-    """All images in a folder; where it has folders for the labels, those of real ones."""
-    from npr_keras.data.folder import find_every_set
-    from npr_keras.data.manifest import is_manifest, read_manifest
-    from npr_keras.data.records import FAKE, REAL, Record
-    from npr_keras.data.walk import Skipped, list_images
-
-    if is_manifest(folder):
-        records = [
-            Record(row.path, REAL) for row in read_manifest(folder, False) if row.label != FAKE
-        ]
-        if not records:
-            raise LayoutError(f"No real images in the table {folder}.")
-        return tuple(records)
-    if not os.path.isdir(folder):
-        raise LayoutError(f"{folder}: no such folder. Expected one with photographs in it.")
-    skipped = Skipped()
-    paths = list_images(folder, skipped)
-    warn_skipped(skipped)
-    try:
-        labelled = [record for s in find_every_set(folder, names) for record in s.records]
-    except LayoutError:
-        labelled = []
-    if any(record.label == FAKE for record in labelled):
-        records = [record for record in labelled if record.label == REAL]
-        say(f"{len(records):,} real images; {len(paths) - len(records):,} others are left out.")
-    else:
-        records = [Record(path, REAL) for path in paths]
-    if not records:
-        raise LayoutError(f"No real images in the folder {folder}.")
-    return tuple(records)
 
 
 def check_figure(path: str) -> None:
@@ -75,10 +18,7 @@ def check_figure(path: str) -> None:
     folder = os.path.dirname(path)
     if folder and not os.path.isdir(folder):
         raise ConfigError(f"--figure {path}: no such folder: {folder}")
-    import importlib.util
-
-    if importlib.util.find_spec("matplotlib") is None:
-        raise MissingPackageError('Figures need matplotlib: pip install "npr-keras[report]"')
+    require("A figure", "matplotlib")
 
 
 def draw(found, path: str) -> None:

@@ -96,7 +96,7 @@ def _classes(one) -> dict[str, tuple[int, int]]:
 
 
 def _is_small(one) -> bool:
-    from npr_keras.data.check import SMALLEST
+    from npr_keras.forensics.check import SMALLEST
 
     labels = Counter(f.record.label for f in one.facts if not f.error)
     return 0 < min(labels[0], labels[1]) < SMALLEST

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import click
+
+from npr_keras.settings import Rule
 
 
 def pipeline_option(function):
@@ -60,6 +63,75 @@ def unreadable_option(function):
     )(function)
 
 
+def setting_options(settings: type, names: dict[str, tuple[str, ...]]):
+    """An option for each of a settings class's fields: its default, its bounds, its help.
+
+    Args:
+        settings: The dataclass.
+        names: The fields, and other names for their options; an empty tuple is the field's own.
+    """
+
+    def with_options(function):
+        fields = {field.name: field for field in dataclasses.fields(settings)}
+        for name, flags in reversed(names.items()):
+            field = fields[name]
+            rule = field.metadata["rule"]
+            function = click.option(
+                *(flags or (f"--{name.replace('_', '-')}",)),
+                name,
+                default=_shown(field.default, rule),
+                show_default=True,
+                type=_TYPES[rule.kind](rule),
+                callback=functools.partial(_parsed, rule),
+                help=field.metadata["help"],
+            )(function)
+        return function
+
+    return with_options
+
+
+_TYPES = {
+    "integer": lambda r: None if r.optional else click.IntRange(r.least, r.most),
+    "number": lambda r: click.FloatRange(r.least, r.most, min_open=r.above),
+    "choice": lambda r: click.Choice(r.choices),
+    "pair": lambda r: None,
+}
+
+
+def _shown(value, rule: Rule):
+    if rule.kind == "pair":
+        return ",".join(f"{number:g}" for number in value)
+    return str(value).lower() if rule.optional else value
+
+
+def _parsed(rule: Rule, ctx, param, value):
+    """`none` -> None; `0,3` -> (0.0, 3.0); what does not fit is a usage error."""
+    found = value
+    if rule.kind == "pair" or rule.optional:
+        numbers: list = []
+        for part in str(value).split(","):
+            text = part.strip()
+            try:
+                numbers.append(int(text) if text.lstrip("-").isdigit() else float(text))
+            except ValueError:
+                numbers.append(None if text.lower() == "none" else text)
+        found = (
+            tuple(numbers) if rule.kind == "pair" else numbers[0] if len(numbers) == 1 else value
+        )
+    if not rule.fits(found):
+        raise click.BadParameter(f"{value!r}: expected {rule.said}.")
+    return found
+
+
+def given(names) -> dict:
+    """Those of these parameters that stand on the command line, by name."""
+    from click.core import ParameterSource
+
+    context = click.get_current_context()
+    typed = ParameterSource.COMMANDLINE
+    return {n: context.params[n] for n in names if context.get_parameter_source(n) == typed}
+
+
 def comma_list(ctx, param, value):
     """`car,cat` -> `("car", "cat")`."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if value else ()
@@ -79,15 +151,6 @@ def plain_name(ctx, param, value):
     ):
         raise click.BadParameter(f"{value!r} is a path. Expected a name; the folder is --out.")
     return value
-
-
-def pixels_or_none(ctx, param, value):
-    """`256` -> 256, `none` -> None."""
-    if value.strip().lower() == "none":
-        return None
-    if not value.strip().isdigit():
-        raise click.BadParameter(f"{value!r} is neither a number of pixels nor none.")
-    return int(value)
 
 
 def share(ctx, param, value):
@@ -114,7 +177,7 @@ def fraction(ctx, param, value):
 
 def conditions(ctx, param, values):
     """`jpeg=90,70` -> `(("jpeg", 90.0), ("jpeg", 70.0))`; `none` alone stands for itself."""
-    from npr_keras.data.perturb import PERTURBATIONS
+    from npr_keras.tables import PERTURBATIONS
 
     found = []
     for value in values:

@@ -5,20 +5,16 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-import math
 import sys
 import textwrap
 import time
 
 import click
 
+from npr_keras.scoring.rows import FIELDS, csv_row, json_row
 from npr_keras.verdict import no_verdict
 from npr_keras_cli.console import say, stderr, stdout, warn, warn_skipped, wrapped
 
-_FIELDS = (
-    "path", "verdict", "probability", "logit", "threshold", "pixels", "format", "width", "height",
-    "quality", "subsampling", "resized", "was_jpeg", "texture", "clipped", "reasons", "claims", "error",
-)  # fmt: skip
 _ORDER = ("generated", "no trace", "inconclusive", "without a verdict", "unreadable")
 
 
@@ -38,7 +34,7 @@ def show_predictions(predictions, profile, protocol, form: str | None, names: di
     """
     show = {None: _line, "json": _json_line, "csv": _csv_line}[form]
     if form == "csv":
-        _write_csv(_FIELDS)
+        _write_csv(FIELDS)
     elif form is None:
         stdout().print("probability  verdict       image", style="bold")
     counts: dict[str, int] = {}
@@ -138,34 +134,12 @@ def _notes(profile, protocol, untraced: bool) -> None:
         stdout().print(wrapped(line), style="dim", markup=False, soft_wrap=True)
 
 
-def _flat(prediction) -> dict:
-    row = dataclasses.asdict(prediction)
-    history, evidence = (row.pop(name) or {} for name in ("history", "evidence"))
-    if prediction.history:
-        row["resized"] = prediction.history.resized
-        row["was_jpeg"] = prediction.history.was_jpeg
-    row |= {k: evidence.get(k) for k in ("texture", "clipped")}
-    row |= {k: history.get(k) for k in ("format", "width", "height", "quality", "subsampling")}
-    row["claims"] = history.get("claims", ())
-    return {name: row.get(name) for name in _FIELDS}
-
-
 def _json_line(prediction, profile) -> None:
-    row = {
-        k: v
-        for k, v in _flat(prediction).items()
-        if not (v is None or v in ("", ()) or (isinstance(v, float) and math.isnan(v)))
-    }
-    if profile.notice:
-        row["notice"] = profile.notice
-    click.echo(json.dumps(row))
+    click.echo(json.dumps(json_row(prediction, profile)))
 
 
 def _csv_line(prediction, profile) -> None:
-    row = _flat(prediction)
-    row["reasons"], row["claims"] = "; ".join(row["reasons"]), "; ".join(row["claims"])
-    cells = ["" if v is None or v != v else v for v in row.values()]
-    _write_csv(cells)
+    _write_csv(csv_row(prediction))
 
 
 def _write_csv(cells) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import sys
 
@@ -57,57 +56,6 @@ def _field(value) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return ", ".join(map(_field, value)) if isinstance(value, (list, tuple)) else str(value)
-
-
-def write_scores(evaluations, path, verdicts: bool = False) -> None:
-    """One line an image and detector: path, label, set, class, logit, probability, what was wrong.
-
-    Args:
-        evaluations: List of `Evaluation`.
-        path: The CSV file.
-        verdicts: Whether each image is read once more, for its verdict and the reasons.
-    """
-    from npr_keras.atomic import write_text
-    from npr_keras.report.write import csv_text
-
-    rows = []
-    for evaluation in evaluations:
-        concluded = _concluded(evaluation) if verdicts else {}
-        for result in evaluation.results:
-            probability = evaluation.calibration_of(result).probability
-            for record, logit in zip(result.records, result.logits.tolist(), strict=True):
-                row = {
-                    "model": evaluation.name,
-                    "path": record.path,
-                    "label": record.label,
-                    "suite": result.suite,
-                    "set": result.name,
-                    "class": record.class_name,
-                    "logit": logit,
-                    "probability": logit if math.isnan(logit) else probability(logit),
-                }
-                if verdicts:
-                    found = concluded[result.suite, result.name, record.path]
-                    row |= {"verdict": found.verdict, "reasons": "; ".join(found.reasons)}
-                rows.append({**row, "error": result.unreadable.get(record.path, "")})
-    write_text(path, csv_text(rows))
-
-
-def _concluded(evaluation) -> dict:
-    """Verdicts, with progress; says how many there are of each."""
-    from collections import Counter
-
-    from npr_keras.evaluation.verdicts import verdicts_of
-    from npr_keras_cli.console import progress_bar, say
-
-    with progress_bar() as bar:
-        total = sum(len(result.records) for result in evaluation.results)
-        task = bar.add_task("verdicts", total=total, note="")
-        found = verdicts_of(evaluation, lambda done: bar.update(task, advance=done))
-    counted = Counter(one.verdict or "without a verdict" for one in found.values() if not one.error)
-    said = ", ".join(f"{count:,} {verdict}" for verdict, count in counted.most_common())
-    say(f"{evaluation.name}: {said}")
-    return found
 
 
 def command_line() -> str:

@@ -7,40 +7,7 @@ import math
 
 import click
 
-from npr_keras_cli.console import progress_bar, say, stdout
-
-
-def measured(predictor, records, protocol, conditions, batch_size: int, unreadable, keeper):
-    """List of `Condition`; `conditions` is empty for the standard ones."""
-    from npr_keras.data.perturb import STANDARD
-    from npr_keras.evaluation.robustness import measure_robustness
-
-    conditions = conditions or STANDARD
-    with progress_bar() as bar:
-        task = bar.add_task("", total=len(records) * len(conditions), note="")
-        return measure_robustness(
-            predictor,
-            records,
-            protocol,
-            conditions,
-            predictor.profile.calibration_for(protocol).threshold,
-            batch_size,
-            unreadable,
-            lambda name, done: bar.update(task, advance=done, description=name),
-            keeper,
-        )
-
-
-def merged(stored, found) -> tuple:
-    """What is stored from now on: new figures in the place of old ones of the same condition."""
-    new = {(c.kind, c.amount, c.protocol) for c in found}
-    kept = [
-        c
-        for c in stored
-        if (c.kind, c.amount, c.protocol) not in new
-        and (c.protocol != found[0].protocol or c.threshold == found[0].threshold)
-    ]
-    return (*kept, *found)
+from npr_keras_cli.console import say, stdout
 
 
 def show_robustness(found, form: str | None, stored_in: str | None) -> None:

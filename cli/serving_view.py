@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import json
 import os
 import shlex
@@ -14,7 +13,8 @@ from pathlib import Path
 
 import click
 
-from npr_keras.errors import ConfigError, MissingPackageError
+from npr_keras.errors import ConfigError
+from npr_keras.packages import require
 from npr_keras_cli.console import say
 
 TFS_IMAGE = "tensorflow/serving:2.20.0"  # the newest; what exports load in: docs/serving.md
@@ -23,18 +23,13 @@ _PACKAGES = ("starlette", "uvicorn", "prometheus_client", "grpc_health", "tensor
 
 def require_serving() -> None:
     """Raises MissingPackageError unless all that the server needs is installed."""
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise MissingPackageError(
-            f"Serving needs packages that are not installed ({', '.join(missing)}): "
-            'pip install "npr-keras[serve]"'
-        )
+    require("The server", *_PACKAGES)
 
 
 def served_models(model, name, model_config_file) -> list:
     """What the command line says is to be served."""
-    from npr_keras.serving.model_config import read_model_config
-    from npr_keras.serving.models import ModelSettings
+    from npr_keras.server.model_config import read_model_config
+    from npr_keras.server.models import ModelSettings
 
     if (model is None) == (model_config_file is None):
         raise click.UsageError("What to serve: either MODEL or --model-config-file FILE.")
@@ -62,7 +57,7 @@ def served_models(model, name, model_config_file) -> list:
 
 def run_server(models, settings: dict, access_log) -> None:
     """Serves until a signal comes."""
-    from npr_keras.serving.server import Server, ServerSettings
+    from npr_keras.server.server import Server, ServerSettings
 
     with _access(access_log) as access:
         server = Server(models, _settings(ServerSettings, settings), say, access)
@@ -98,7 +93,7 @@ def _settings(kind, given: dict):
 
 
 def _banner(server) -> None:
-    from npr_keras.serving.server import bracketed
+    from npr_keras.server.server import bracketed
 
     host, name = server.settings.host, server.models[0].name
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else bracketed(host)

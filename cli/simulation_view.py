@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 
-from npr_keras_cli.backend import import_tensorflow_quietly
 from npr_keras_cli.console import progress_bar, say, stdout
 
 
@@ -22,25 +20,8 @@ def simulation_bar():
             yield show
         except KeyboardInterrupt:
             bar.stop()
-            say("\nInterrupted. What was made is kept; the same command goes on with it.")
+            say("\nInterrupted. What was made is kept; the same command resumes.")
             raise SystemExit(1) from None
-
-
-def made_simulated(part: str) -> tuple[Path, dict[str, dict]]:
-    """The folder and reports of the simulated source or suite; says so where it is made first.
-
-    Args:
-        part: `"source"` or `"suite"`.
-    """
-    from npr_keras.simulation.named import is_made, simulated_folder
-
-    if not is_made(part):
-        say(f"The simulated {part} is made now, once, in\n  {simulated_folder(part)}")
-    import_tensorflow_quietly()
-    from npr_keras.simulation.named import make_simulated
-
-    with simulation_bar() as show:
-        return make_simulated(part, show)
 
 
 def show_simulations(reports: dict[str, dict]) -> None:
@@ -61,16 +42,3 @@ def show_simulations(reports: dict[str, dict]) -> None:
         "the better direction: chance is about 57 for 40 pictures, 52 for 360.",
         style="dim",
     )
-
-
-def run_simulation(out: str, config) -> dict[str, dict]:
-    """Makes one simulation in a folder of the user's; its report by the folder's name."""
-    import_tensorflow_quietly()
-    from npr_keras.simulation.simulate import simulate
-    from npr_keras_cli.console import warn_left_out
-
-    with simulation_bar() as show:
-        report = simulate(out, config, show)
-    warn_left_out(report["left_out"], "")
-    say(f"Made: {out}")
-    return {config.upsampler: report}

@@ -2,92 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from pathlib import Path
-
-from npr_keras.config import PROTOCOLS, TrainingConfig
-from npr_keras_cli.backend import import_tensorflow_quietly
-from npr_keras_cli.console import progress_bar, say, say_command, warn_left_out, warn_skipped
+from npr_keras.packages import require
+from npr_keras_cli.console import progress_bar, say
 
 
-def run_training(options: dict) -> dict:
-    """Runs `npr-keras train` with its parsed options; returns what --json prints."""
-    from npr_keras.data.folder import find_source
-    from npr_keras.data.walk import Skipped
-
-    skipped = Skipped()
-    source = find_source(source_folder(options), options["classes"], options["names"], skipped)
-    warn_skipped(skipped)
-    config = TrainingConfig(
-        epochs=options["epochs"],
-        batch_size=options["batch_size"],
-        learning_rate=options["lr"],
-        decay=options["decay"],
-        decay_every=options["decay_every"],
-        resize=options["resize"],
-        crop=options["crop"],
-        flip=options["flip"],
-        blur=options["blur"],
-        jpeg=options["jpeg"],
-        seed=options["seed"],
-        precision=options["precision"],
-        max_unreadable=options["max_unreadable"],
-    )
-    out = Path(options["out"], options["name"] or _default_name(options))
-    say(_opening(source, config, options["backend"], out))
-
-    import_tensorflow_quietly()
-    from npr_keras.training import train
-
-    callbacks = [_watcher(config)]
-    if options["tensorboard"]:
-        callbacks.append(_tensorboard(out))
-    try:
-        result = train(
-            source,
-            config,
-            preprocessing=PROTOCOLS.get(options["protocol"]),
-            out=out,
-            resume=options["resume"],
-            pipeline=options["pipeline"],
-            callbacks=callbacks,
-        )
-    except KeyboardInterrupt:
-        again = shlex.join(["npr-keras", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
-        say("\nInterrupted. Finished epochs are kept; resume with:")
-        say_command(f"  {again}")
-        raise SystemExit(1) from None
-    finally:
-        callbacks[0].close()
-    warn_left_out(result.unreadable)
-    judged = "--suite simulated" if options["source"] == "simulated" else "--data DIR"
-    say(f"\nDone: {out / 'model.keras'}\nEvaluate it with:")
-    say_command(f"  npr-keras eval --model {out} {judged}")
-    return {
-        "model": str(out / "model.keras"),
-        "epochs": len(result.history),
-        "last": result.history[-1],
-        "unreadable": result.unreadable,
-    }
-
-
-def source_folder(options) -> Path:
-    from npr_keras.data.sources import SIMULATED, locate_source
-
-    if options["source"] == SIMULATED and not Path(SIMULATED).is_dir():
-        from npr_keras_cli.simulation_view import made_simulated
-
-        return made_simulated("source")[0]
-    return locate_source(options["source"], options["data_root"])
-
-
-def _default_name(options) -> str:
-    parts = ["npr", Path(options["source"]).resolve().name, *options["classes"]]
-    return "-".join(parts).replace("/", "-")
-
-
-def _opening(source, config, backend, out) -> str:
+def opening(source, config, backend, out) -> str:
+    """What is about to happen."""
     from npr_keras.data.records import count_labels
 
     real, fake = count_labels(source.train)
@@ -105,22 +25,16 @@ def _opening(source, config, backend, out) -> str:
     )
 
 
-def _tensorboard(out):
-    import importlib.util
-
+def tensorboard(out):
+    """The callback behind --tensorboard."""
     import keras
 
-    from npr_keras.errors import MissingPackageError
-
-    if not all(importlib.util.find_spec(name) for name in ("tensorboard", "tensorflow")):
-        raise MissingPackageError(
-            "--tensorboard needs TensorFlow and TensorBoard, on every backend. "
-            'pip install tensorflow "npr-keras[tensorboard]"'
-        )
+    require("--tensorboard", "tensorflow", "tensorboard")  # TensorFlow on every backend
     return keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False)
 
 
-def _watcher(config):
+def watcher(config):
+    """A callback that shows the training; its `close` ends the bar."""
     import keras
 
     class Watcher(keras.callbacks.Callback):

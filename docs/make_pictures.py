@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from npr_keras.data.decode import decode
 from npr_keras.layers import NPR
-from npr_keras.simulation.named import make_simulated
+from npr_keras.simulation.builtin import make_simulated
 
 IMAGES = Path(__file__).parent / "images"
 SIDE, TIMES, GAP = 64, 4, 8  # pixels of a piece, enlargement, pixels between pieces

@@ -1,4 +1,4 @@
-"""Neighbouring Pixel Relationships on Keras 3: train, judge and use detectors of generated images.
+"""Neighbouring Pixel Relationships on Keras 3: train, evaluate and use detectors of generated images.
 
 The names below are imported on first use, so that `import npr_keras` stays light and a backend can
 still be chosen after it (Keras reads KERAS_BACKEND when it is first imported).
@@ -7,33 +7,40 @@ still be chosen after it (Keras reads KERAS_BACKEND when it is first imported).
 from __future__ import annotations
 
 import importlib
+import os
 
 import wrapt
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "NPR": "npr_keras.layers",
-    "Detector": "npr_keras.models",
-    "DetectorConfig": "npr_keras.config",
-    "KerasPredictor": "npr_keras.predict",
-    "PROTOCOLS": "npr_keras.config",
-    "SimulationConfig": "npr_keras.simulation.plan",
-    "Preprocessing": "npr_keras.config",
-    "TrainingConfig": "npr_keras.config",
-    "evaluate": "npr_keras.evaluation.evaluate",
-    "find_sets": "npr_keras.data.folder",
-    "find_source": "npr_keras.data.folder",
-    "ModelProfile": "npr_keras.profile",
-    "load_detector": "npr_keras.models",
-    "open_predictor": "npr_keras.predict",
-    "load_image": "npr_keras.data.decode",
-    "save_detector": "npr_keras.models",
-    "score": "npr_keras.predict.score_images",
-    "simulate": "npr_keras.simulation.simulate",
-    "train": "npr_keras.training",
+    "Client": "npr_keras.client.client:Client",
+    "Detector": "npr_keras.models.detector:Detector",
+    "KerasPredictor": "npr_keras.runtimes.keras_file:KerasPredictor",
+    "ModelProfile": "npr_keras.profile:ModelProfile",
+    "NPR": "npr_keras.layers.npr:NPR",
+    "PROTOCOLS": "npr_keras.config:PROTOCOLS",
+    "Prediction": "npr_keras.verdict:Prediction",
+    "Preprocessing": "npr_keras.config:Preprocessing",
+    "ResNet": "npr_keras.models.backbones.resnet:ResNet",
+    "SimulationConfig": "npr_keras.simulation.plan:SimulationConfig",
+    "TrainingConfig": "npr_keras.config:TrainingConfig",
+    "calibrate": "npr_keras.evaluation.calibration:calibrate",
+    "evaluate": "npr_keras.evaluation.evaluate:evaluate",
+    "explain": "npr_keras.explanation.maps:explain",
+    "export": "npr_keras.exporting.export:export_detector",
+    "find_sets": "npr_keras.data.folder:find_sets",
+    "find_source": "npr_keras.data.folder:find_source",
+    "load_detector": "npr_keras.models.files:load_detector",
+    "load_image": "npr_keras.data.decode:load",
+    "measure_robustness": "npr_keras.evaluation.robustness:measure_robustness",
+    "open_predictor": "npr_keras.runtimes.open:open_predictor",
+    "save_detector": "npr_keras.models.files:save_detector",
+    "score": "npr_keras.scoring.score_images:score",
+    "score_files": "npr_keras.scoring.files:score_files",
+    "simulate": "npr_keras.simulation.simulate:simulate",
+    "train": "npr_keras.training.gradient:train",
 }
-_RENAMED = {"load_image": "load"}
 
 __all__ = ["__version__", *_PUBLIC]
 
@@ -47,8 +54,14 @@ def _register(keras):
 def __getattr__(name):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'npr_keras' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name]), _RENAMED.get(name, name))
+    module, _, attribute = _PUBLIC[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def __dir__():
     return sorted(__all__)
+
+
+# Rows that others add to `npr_keras.tables`; light modules, as nothing is imported before it is used.
+for _plugin in filter(None, os.environ.get("NPR_PLUGINS", "").split(",")):
+    importlib.import_module(_plugin.strip())

@@ -1,4 +1,4 @@
-"""The settings that travel: frozen dataclasses, checked when made, JSON in and out.
+"""How images become pixels, and how a detector is trained: settings that travel with it.
 
 Nothing heavy is imported here, so that the command line can use the defaults in its help texts.
 """
@@ -8,7 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from npr_keras.errors import ConfigError
-from npr_keras.settings import Config, is_int, is_number
+from npr_keras.settings import (
+    FLAG,
+    TEXT,
+    Config,
+    choice,
+    field_of,
+    integer,
+    is_int,
+    is_number,
+    number,
+    pair,
+    required,
+)
 
 # ImageNet's channel statistics on [0, 1], which the official code normalises with.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -16,6 +28,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 MOST_SIDE = 1 << 15  # pixels; a file from elsewhere may say anything
+_SIDE = integer(2, MOST_SIDE, optional=True)
 
 
 @dataclass(frozen=True)
@@ -32,24 +45,17 @@ class Preprocessing(Config):
         crop: The centre of at most this many pixels a side is kept. A side that is shorter stays
             as it is: padding would put an edge into the NPR map that the image does not have.
         even: An odd side loses its last row or column.
+
+    Example:
+        >>> Preprocessing("small", resize=128, crop=112).fixed_size
+        112
     """
 
-    name: str
-    resize: int | None = None
-    tile: int | None = None
-    crop: int | None = None
-    even: bool = False
-
-    def __post_init__(self):
-        for step in ("resize", "tile", "crop"):
-            value = getattr(self, step)
-            self._require(
-                value is None or (is_int(value) and 2 <= value <= MOST_SIDE),
-                step,
-                f"None or an integer from 2 to {MOST_SIDE} (pixels)",
-            )
-        self._require(isinstance(self.name, str), "name", "a text")
-        self._require(isinstance(self.even, bool), "even", "True or False")
+    name: str = required(TEXT)
+    resize: int | None = field_of(None, _SIDE)
+    tile: int | None = field_of(None, _SIDE)
+    crop: int | None = field_of(None, _SIDE)
+    even: bool = field_of(False, FLAG)
 
     @property
     def fixed_size(self) -> int | None:
@@ -82,45 +88,8 @@ def get_protocol(name: str) -> Preprocessing:
         ) from None
 
 
-@dataclass(frozen=True)
-class DetectorConfig(Config):
-    """A detector's network, apart from its representation layer, which is passed to it.
-
-    What is known about a trained one (pixels, calibration, robustness) is its `ModelProfile`.
-
-    Args:
-        blocks: Residual units in each stage of the trunk. The official detector keeps the first
-            two stages of a ResNet-50: 3 and 4.
-        width: Channels of the stem; stage `i` works on `width * 2**i` channels and gives four
-            times as many.
-        mean, std: Channel statistics that pixels are normalised with, on the range 0 to 1.
-    """
-
-    blocks: tuple[int, ...] = (3, 4)
-    width: int = 64
-    mean: tuple[float, ...] = IMAGENET_MEAN
-    std: tuple[float, ...] = IMAGENET_STD
-
-    def __post_init__(self):
-        self._require(
-            isinstance(self.blocks, tuple)
-            and len(self.blocks) > 0
-            and all(is_int(n) and n > 0 for n in self.blocks),
-            "blocks",
-            "a tuple of positive integers, one for each stage",
-        )
-        self._require(is_int(self.width) and self.width > 0, "width", "a positive integer")
-        for name in ("mean", "std"):
-            value = getattr(self, name)
-            self._require(
-                isinstance(value, tuple) and len(value) == 3 and all(map(is_number, value)),
-                name,
-                "three numbers, for R, G and B",
-            )
-        self._require(all(s > 0 for s in self.std), "std", "three numbers above 0")
-
-
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+_SHARE = number(0, 1)
 
 
 @dataclass(frozen=True)
@@ -145,67 +114,45 @@ class TrainingConfig(Config):
         jpeg: Probability of a JPEG compression before the crop, after the blur.
         jpeg_quality: Its least and its largest quality.
         max_unreadable: Fraction of the images that may be unreadable before training stops.
+
+    Example:
+        >>> TrainingConfig(epochs=5, jpeg=0.1).scoring.name
+        'resize256'
     """
 
-    epochs: int = 50
-    batch_size: int = 32
-    learning_rate: float = 2e-4
-    decay: float = 0.9
-    decay_every: int = 10
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-8
-    seed: int = 100
-    precision: str = "float32"
-    resize: int | None = 256
-    crop: int = 224
-    flip: float = 0.5
-    blur: float = 0.0
-    blur_sigma: tuple[float, float] = (0.0, 3.0)
-    jpeg: float = 0.0
-    jpeg_quality: tuple[int, int] = (30, 100)
-    max_unreadable: float = 0.01
+    epochs: int = field_of(50, integer(1), "Passes over the images.")
+    batch_size: int = field_of(32, integer(1), "Images a step.")
+    learning_rate: float = field_of(2e-4, number(0, 1, above=True), "Adam's step size.")
+    decay: float = field_of(
+        0.9, number(0, 1, above=True), "What the step size is multiplied with, each time."
+    )
+    decay_every: int = field_of(10, integer(1), "Epochs from one time to the next.")
+    beta_1: float = field_of(0.9, number(0, 1, below=True), "Adam's decay of the mean.")
+    beta_2: float = field_of(0.999, number(0, 1, below=True), "Adam's decay of the square.")
+    epsilon: float = field_of(1e-8, number(0, above=True), "Adam's guard against zero.")
+    seed: int = field_of(100, integer(0, 2**32 - 1), "Of weights, order, crops and so on.")
+    precision: str = field_of("float32", choice(*PRECISIONS), "Mixed: for GPUs.")
+    resize: int | None = field_of(
+        256,
+        integer(2, optional=True),
+        "Both sides before the crop, in pixels; none: as the images are.",
+    )
+    crop: int = field_of(224, integer(2), "Side of the random crop, in pixels.")
+    flip: float = field_of(0.5, _SHARE, "Probability that an image is mirrored.")
+    blur: float = field_of(0.0, _SHARE, "Probability that it is blurred.")
+    blur_sigma: tuple[float, float] = field_of(
+        (0.0, 3.0), pair(is_number, "numbers", 0, 100), "How much, in pixels."
+    )
+    jpeg: float = field_of(0.0, _SHARE, "Probability of JPEG recompression.")
+    jpeg_quality: tuple[int, int] = field_of(
+        (30, 100), pair(is_int, "integers", 1, 100), "Its quality."
+    )
+    max_unreadable: float = field_of(0.01, _SHARE, "Share of images that may be unreadable.")
 
     def __post_init__(self):
-        for name in ("epochs", "batch_size", "decay_every"):
-            value = getattr(self, name)
-            self._require(is_int(value) and value > 0, name, "a positive integer")
-        for name in ("learning_rate", "epsilon", "decay"):
-            self._require(
-                is_number(getattr(self, name)) and getattr(self, name) > 0,
-                name,
-                "a number above 0",
-            )
-        for name in ("beta_1", "beta_2"):
-            self._require(0 <= getattr(self, name) < 1, name, "a number from 0 to below 1")
-        for name in ("flip", "blur", "jpeg", "max_unreadable"):
-            self._require(
-                is_number(getattr(self, name)) and 0 <= getattr(self, name) <= 1,
-                name,
-                "a number from 0 to 1",
-            )
+        super().__post_init__()
         self._require(
-            is_int(self.seed) and 0 <= self.seed < 2**32, "seed", "an integer from 0 to 2**32 - 1"
-        )
-        for name, kind, called, least, most in (
-            ("blur_sigma", is_number, "numbers", 0, 100),
-            ("jpeg_quality", is_int, "integers", 1, 100),
-        ):
-            value = getattr(self, name)
-            self._require(
-                isinstance(value, tuple)
-                and len(value) == 2
-                and all(map(kind, value))
-                and least <= value[0] <= value[1] <= most,
-                name,
-                f"two {called}, from {least} to {most}, the smaller one first",
-            )
-        self._require(self.precision in PRECISIONS, "precision", f"one of {', '.join(PRECISIONS)}")
-        self._require(
-            is_int(self.crop) and self.crop >= 2, "crop", "an integer of at least 2 (pixels)"
-        )
-        self._require(
-            self.resize is None or (is_int(self.resize) and self.resize >= self.crop),
+            self.resize is None or self.resize >= self.crop,
             "resize",
             f"None or an integer of at least the crop's {self.crop} pixels",
         )

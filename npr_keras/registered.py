@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import npr_keras.layers.normalise
-import npr_keras.layers.npr
-import npr_keras.layers.rivals
 import npr_keras.models.accuracy
 import npr_keras.models.batch_norm
 import npr_keras.models.detector  # noqa: F401
+from npr_keras.tables import REPRESENTATIONS, load_code
+
+for _code in REPRESENTATIONS.values():
+    load_code(_code)

@@ -16,11 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from npr_keras.config import Preprocessing
-from npr_keras.data.evidence import LEAST_SIDE, Evidence
-from npr_keras.data.examine import Examined
-from npr_keras.data.history import History
-from npr_keras.findings import Calibration, Condition
-from npr_keras.profile import ModelProfile
+from npr_keras.forensics.evidence import LEAST_SIDE, Evidence
+from npr_keras.forensics.examine import Examined
+from npr_keras.forensics.history import History
+from npr_keras.profile import Calibration, Condition, ModelProfile
 
 GENERATED, NO_TRACE, INCONCLUSIVE, NO_VERDICT = "generated", "no trace", "inconclusive", ""
 ENOUGH = 0.75  # of the images of the other kind have to be recognised
@@ -70,7 +69,7 @@ class Prediction:
     evidence: Evidence | None = None
 
 
-def judge(
+def decide(
     logit: float,
     history: History,
     evidence: Evidence,
@@ -81,8 +80,8 @@ def judge(
 
     Args:
         logit: Its score.
-        history: What its file says, see `npr_keras.data.history.read_history`.
-        evidence: How much its pixels can say, see `npr_keras.data.evidence.weigh`.
+        history: What its file says, see `npr_keras.forensics.history.read_history`.
+        evidence: How much its pixels can say, see `npr_keras.forensics.evidence.weigh`.
         profile: What is known about the model.
         protocol: How the file became pixels; only what was measured on such counts.
     """
@@ -122,7 +121,7 @@ def conclude(
         protocol: How it became pixels.
     """
     calibration = profile.calibration_for(protocol)
-    verdict = judge(logit, image.history, image.evidence, profile, protocol)
+    verdict = decide(logit, image.history, image.evidence, profile, protocol)
     height, width = image.pixels.shape[:2]
     return Prediction(
         name,

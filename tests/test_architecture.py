@@ -9,16 +9,16 @@ from conftest import ROOT
 # Downwards only; siblings on one line do not import each other (docs/architecture.md).
 LEVELS = [
     ["npr_keras_cli"],
-    ["npr_keras.export", "npr_keras.ablation", "npr_keras.bench"],
+    ["npr_keras.exporting", "npr_keras.ablation", "npr_keras.bench"],
     ["npr_keras.training"],
-    ["npr_keras.predict", "npr_keras.explain", "npr_keras.simulation"],
+    ["npr_keras.predict", "npr_keras.explanation", "npr_keras.simulation"],
     ["npr_keras.report", "npr_keras.download"],
     ["npr_keras.models", "npr_keras.evaluation", "npr_keras.serving"],
     ["npr_keras.verdict"],
     ["npr_keras.layers", "npr_keras.data"],
     ["npr_keras.profile"],
     ["npr_keras.config", "npr_keras.versions", "npr_keras.atomic", "npr_keras.cache"],
-    ["npr_keras.findings"],
+    ["npr_keras.profile"],
     ["npr_keras.settings"],
     ["npr_keras.errors"],
 ]
@@ -157,7 +157,7 @@ def test_public_names():
     import npr_keras
 
     assert sorted(npr_keras.__all__) == [
-        "Detector", "DetectorConfig", "KerasPredictor", "ModelProfile", "NPR", "PROTOCOLS", "Preprocessing",
+        "Detector", "ResNet", "KerasPredictor", "ModelProfile", "NPR", "PROTOCOLS", "Preprocessing",
         "SimulationConfig", "TrainingConfig", "__version__", "evaluate", "find_sets", "find_source", "load_detector",
         "load_image", "open_predictor", "save_detector", "score", "simulate", "train",
     ]  # fmt: skip

@@ -75,13 +75,11 @@ def test_commands_and_examples_are_found():
 
 @pytest.mark.parametrize("text", python_blocks())
 def test_every_python_example_runs(text, tmp_path, monkeypatch, make_set, make_images):
-    from npr_keras import Detector, DetectorConfig, save_detector
+    from npr_keras import Detector, ResNet, save_detector
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "saved_models" / "npr").mkdir(parents=True)
-    save_detector(
-        Detector(DetectorConfig(blocks=(1,), width=8)), tmp_path / "saved_models/npr/model.keras"
-    )
+    save_detector(Detector(ResNet(blocks=(1,), width=8)), tmp_path / "saved_models/npr/model.keras")
     make_set(tmp_path / "my_images", 2)
     make_set(tmp_path / "my_test_images", 2)
     make_images(tmp_path, 1)

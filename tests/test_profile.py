@@ -5,9 +5,8 @@ import json
 import pytest
 
 from npr_keras.config import PROTOCOLS
-from npr_keras.findings import UNCALIBRATED, Calibration, Condition
-from npr_keras.predict.facts import Facts
-from npr_keras.profile import ModelProfile
+from npr_keras.profile import UNCALIBRATED, Calibration, Condition, ModelProfile
+from npr_keras.runtimes.exported import Facts
 
 NATIVE, RESIZED = PROTOCOLS["native"], PROTOCOLS["resize256"]
 FOUND = Calibration(2.0, 0.25, 1.5, 300, 0.01, 0.95, "native")

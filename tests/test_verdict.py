@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from npr_keras.config import PROTOCOLS
-from npr_keras.data.evidence import Evidence
-from npr_keras.data.history import History
-from npr_keras.findings import UNCALIBRATED, Calibration, Condition
-from npr_keras.profile import ModelProfile
-from npr_keras.verdict import around, judge
+from npr_keras.forensics.evidence import Evidence
+from npr_keras.forensics.history import History
+from npr_keras.profile import UNCALIBRATED, Calibration, Condition, ModelProfile
+from npr_keras.verdict import around, decide
 
 PLENTY = Evidence(256, 256, 0.9, 0.01)
 
@@ -35,7 +34,7 @@ MEASURED = (
 
 def verdict(logit, past, calibration=None, measured=MEASURED, protocol="native", evidence=PLENTY):
     profile = ModelProfile(PROTOCOLS["native"], calibration or UNCALIBRATED, measured)
-    found = judge(logit, past, evidence, profile, PROTOCOLS[protocol])
+    found = decide(logit, past, evidence, profile, PROTOCOLS[protocol])
     return found.verdict, " | ".join(found.reasons)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
+from pathlib import Path
 
 import click
 
 from npr_keras.ablation.grid import FIELDS, GRIDS, PARTS
 from npr_keras.config import TrainingConfig
-from npr_keras_cli.backend import backend_option
+from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 from npr_keras_cli.options import comma_list, pipeline_option
 
 _MOST_SEEDS = 1000  # by their count; more is a seed that was meant
@@ -24,8 +26,8 @@ def _fields(ctx, param, values):
         if not text or part not in PARTS or field not in FIELDS.get(part, (field,)):
             raise click.BadParameter(
                 f"{value!r}: expected FIELD=VALUE, with a field of the recipe "
-                f"({', '.join(FIELDS['training'])}), or detector.FIELD "
-                f"({', '.join(FIELDS['detector'])}), or representation.ARGUMENT."
+                f"({', '.join(FIELDS['training'])}), or detector.FIELD of the backbone (blocks, width, "
+                "mean, std), or representation.ARGUMENT."
             )
         found[part][field] = _value(text)
     return found
@@ -111,17 +113,68 @@ def command(ctx, as_json, **options):
     if not options["grid"]:
         raise click.UsageError("Which grid: --grid NAME, or a YAML file. See --help.")
     from npr_keras.ablation.write import json_text
-    from npr_keras_cli.ablation_view import dry_run, run_ablation, show_result
+    from npr_keras_cli.ablation_view import show_estimate, show_result
 
-    if options.pop("dry_run"):
-        ctx.exit(dry_run(options, as_json))
-    result, failed = run_ablation(options)
+    prepared = _prepared(options)
+    import_tensorflow_quietly()
+    if options["dry_run"]:
+        rows = prepared.estimate()
+        show_estimate(rows, as_json)
+        ctx.exit(int(any(row["fails"] is not None for row in rows)))
+    result, failed = _run(prepared, options["pipeline"])
     if as_json:
         click.echo(json_text(result), nl=False)
     else:
         show_result(result)
     if failed:
         ctx.exit(1)
+
+
+def _prepared(options: dict):
+    from npr_keras.ablation.prepare import prepare
+    from npr_keras_cli.inputs import sets_in, sets_of_suite, source_of
+
+    folder = source_of(options)
+    if options["data"]:
+        sets = sets_in(options["data"], False)
+    else:
+        sets = sets_of_suite(options["suite"], options["data_root"], False, False).sets
+    name = Path(options["data"] or options["suite"]).resolve().name
+    keys = ("seeds", "shared", "classes", "out", "backend")
+    return prepare(options["grid"], folder, sets, name, **{key: options[key] for key in keys})
+
+
+def _run(prepared, pipeline: str) -> tuple[dict, bool]:
+    """Does what is left to do; returns the result, and whether a run failed."""
+    from npr_keras.ablation.result import ablation_result
+    from npr_keras.ablation.run import run_grid
+    from npr_keras_cli.ablation_view import Watcher, duration
+    from npr_keras_cli.console import say
+
+    plan, grid = prepared.plan, prepared.grid
+    plan.joined(grid, prepared.sets)  # refuses another ablation's folder before anything is said
+    watcher = Watcher(plan, grid)
+    begun = time.monotonic()
+    with watcher.bar:
+        try:
+            run_grid(
+                plan,
+                grid,
+                prepared.source_of,
+                prepared.sets,
+                watcher.show,
+                watcher.callbacks,
+                pipeline,
+            )
+        except KeyboardInterrupt:
+            watcher.bar.stop()
+            say("\nInterrupted. What was done is kept; the same command resumes.")
+            raise SystemExit(1) from None
+    say(f"{duration(time.monotonic() - begun)}\n")
+    if watcher.failures and not any(run.is_done for run in plan.runs):
+        first = next(iter(watcher.failures.values()))
+        raise click.ClickException(f"Every run failed, the first with: {first}")
+    return ablation_result(plan.folder), bool(watcher.failures)
 
 
 @command.command("report")

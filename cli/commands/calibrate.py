@@ -67,9 +67,10 @@ def command(
         check_figure,
         draw,
         say_what_changed,
-        scored_images,
         show_calibration,
     )
+    from npr_keras_cli.console import progress_bar, warn_left_out
+    from npr_keras_cli.inputs import sets_in, told
 
     if (data is None) == (reals is None):
         raise click.UsageError("From what: either --data DIR or --reals DIR.")
@@ -80,21 +81,37 @@ def command(
             raise click.UsageError("A reliability diagram needs --data: real and generated images.")
         check_figure(figure)
     import_tensorflow_quietly()
-    from npr_keras.predict.calibration import calibrate, store
-    from npr_keras.predict.open import require_keras_file
+    from npr_keras.evaluation.calibration import calibrate, scores_to_calibrate_on
+    from npr_keras.evaluation.evaluate import evaluate
+    from npr_keras.inputs import real_images
+    from npr_keras.runtimes.open import require_keras_file
 
     if not dry_run:
         require_keras_file(model, "nothing is stored in those")
 
     predictor = open_quietly(model)
     chosen = protocol or predictor.preprocessing
-    labels, logits = scored_images(predictor, data, names, reals, chosen, pipeline, max_unreadable)
+    sets = sets_in(data, True, names) if data else told(real_images(reals, names)).sets
+    with progress_bar() as bar:
+        task = bar.add_task("scoring", total=len(sets[0].records), note="")
+        (result,) = evaluate(
+            predictor,
+            sets,
+            chosen,
+            pipeline=pipeline,
+            max_unreadable=max_unreadable,
+            progress=lambda name, done: bar.update(task, advance=done),
+        )
+    warn_left_out(result.unreadable)
+    labels, logits = scores_to_calibrate_on(result)
     found = calibrate(labels, logits, fpr, predictor.profile.calibration_for(chosen), chosen.name)
     if figure:
         draw(found, figure)
     if not dry_run:
+        from npr_keras.models.files import store_in_profile
+
         # The model scores from now on as it was calibrated.
-        store(model, calibration=found.calibration, preprocessing=chosen)
+        store_in_profile(model, calibration=found.calibration, preprocessing=chosen)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2))
     else:

@@ -6,10 +6,10 @@ import json
 
 import click
 
-from npr_keras.simulation.plan import LAYOUTS, OPERATORS, SimulationConfig
-from npr_keras_cli.backend import backend_option
+from npr_keras.simulation.plan import OPERATORS, SimulationConfig
+from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 from npr_keras_cli.commands import data_check, data_download
-from npr_keras_cli.options import comma_list, fraction
+from npr_keras_cli.options import comma_list, fraction, setting_options
 
 DEFAULT = SimulationConfig("nearest")
 
@@ -35,27 +35,7 @@ command.add_command(data_download.command)
     type=click.Path(exists=True, file_okay=False),
     help="Your photographs.  [default: embedded ones]",
 )
-@click.option(
-    "--count",
-    default=DEFAULT.count,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Photographs, to validate included; each gives one real and one generated picture.",
-)
-@click.option(
-    "--size",
-    default=DEFAULT.size,
-    show_default=True,
-    type=click.IntRange(32, 1024),
-    help="Side of the pictures, in pixels, a multiple of 8. Other than 256: train --resize none.",
-)
-@click.option(
-    "--seed",
-    default=DEFAULT.seed,
-    show_default=True,
-    type=click.IntRange(0, 2**32 - 1),
-    help="Of photographs and generators.",
-)
+@setting_options(SimulationConfig, {"count": (), "size": (), "seed": ()})
 @click.option(
     "--networks",
     default=",".join(DEFAULT.networks),
@@ -63,20 +43,7 @@ command.add_command(data_download.command)
     callback=comma_list,
     help="Shapes of the generators: x<up-sampling>k<kernel>t<tail>.",
 )
-@click.option(
-    "--steps",
-    default=DEFAULT.steps,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Training steps of the generators.",
-)
-@click.option(
-    "--layout",
-    default=DEFAULT.layout,
-    show_default=True,
-    type=click.Choice(LAYOUTS),
-    help="source: train/ and val/, to train on; set: a sub-testset, its networks being classes.",
-)
+@setting_options(SimulationConfig, {"steps": (), "layout": ()})
 @click.option(
     "--validation",
     default="12.5%",
@@ -111,14 +78,11 @@ def simulate(upsampler, out, backend, as_json, **settings):
     npr-keras data simulate
     npr-keras data simulate --upsampler transposed --photos DIR --out my_source
     """
-    from npr_keras_cli.simulation_view import (
-        made_simulated,
-        run_simulation,
-        show_simulations,
-    )
+    from npr_keras_cli.inputs import made_simulated
+    from npr_keras_cli.simulation_view import show_simulations
 
     if upsampler and out:
-        reports = run_simulation(out, SimulationConfig(upsampler, **settings))
+        reports = _simulated(out, SimulationConfig(upsampler, **settings))
     elif upsampler or out:
         raise click.UsageError("--upsampler and --out go together: what to make, and where.")
     else:
@@ -148,3 +112,17 @@ def _refuse_settings(context):
     if given:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise click.UsageError(f"{options}: needs --upsampler and --out, what to make and where.")
+
+
+def _simulated(out: str, config) -> dict[str, dict]:
+    """Makes one simulation in a folder of the user's; its report by the folder's name."""
+    import_tensorflow_quietly()
+    from npr_keras.simulation.simulate import simulate
+    from npr_keras_cli.console import say, warn_left_out
+    from npr_keras_cli.simulation_view import simulation_bar
+
+    with simulation_bar() as show:
+        report = simulate(out, config, show)
+    warn_left_out(report["left_out"], "")
+    say(f"Made: {out}")
+    return {config.upsampler: report}

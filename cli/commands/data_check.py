@@ -24,9 +24,9 @@ def command(root, names, as_json):
     \b
     npr-keras data check DIR
     """
-    from npr_keras.data.check import check_sets
     from npr_keras.data.folder import find_every_set
     from npr_keras.data.walk import Skipped
+    from npr_keras.forensics.check import check_sets
     from npr_keras_cli.check_view import check_json, show_check
     from npr_keras_cli.console import progress_bar
 

@@ -135,7 +135,7 @@ def _step(number: int, title: str, *arguments: str, apart: bool = False) -> None
 
 def _calibrate_and_measure(model: str, chosen) -> None:
     """What its scores mean, and what JPEG does to it: on images it was not trained on."""
-    from npr_keras.simulation.named import simulated_folder
+    from npr_keras.simulation.builtin import simulated_folder
     from npr_keras_cli.console import say
 
     titles = ("What its scores mean: a threshold, and a probability", "What JPEG does to it")
@@ -151,7 +151,7 @@ def _calibrate_and_measure(model: str, chosen) -> None:
 def _exported(model: str) -> str | None:
     """The version that was made of this very file, if that is the newest."""
     from npr_keras.models.files import file_digest
-    from npr_keras.predict.savedmodel import FACTS, version_folder
+    from npr_keras.runtimes.savedmodel import FACTS, version_folder
 
     folder = version_folder(model)
     try:
@@ -213,7 +213,7 @@ def _three_images() -> tuple[str, str, str]:
 
     from npr_keras.atomic import replacing
     from npr_keras.cache import cache_folder
-    from npr_keras.simulation.named import simulated_folder
+    from npr_keras.simulation.builtin import simulated_folder
 
     real = min((simulated_folder("suite") / "bilinear").glob("x*/0_real/[0-9]*.png"))
     fake = real.parent.parent / "1_fake" / real.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 
 import click
@@ -110,9 +109,8 @@ def command(
     """
     from npr_keras.report.write import check_report_path, csv_report, json_report, write_report
     from npr_keras_cli.evaluation_view import show_evaluation
-    from npr_keras_cli.judging import calibration_set, judged, short_names
-    from npr_keras_cli.render import command_line, write_scores
-    from npr_keras_cli.suites_view import judged_sets, sets_of_suite
+    from npr_keras_cli.inputs import sets_in, sets_of_suite
+    from npr_keras_cli.render import command_line
 
     if (suite is None) == (data is None):
         raise click.UsageError("What to judge on: either --data DIR or --suite NAME.")
@@ -123,34 +121,31 @@ def command(
     folder = os.path.dirname(scores) if scores else ""
     if folder and not os.path.isdir(folder):
         raise ConfigError(f"--scores {scores}: no such folder: {folder}")
+    from npr_keras.evaluation.compare import require_apart, short_names
+
     short_names(models)  # a model that is given twice is refused now
     left_out: dict[str, list[str]] = {"missing": [], "ignored": []}
     if data:
-        sets = judged_sets(data, pool, names)
+        sets = sets_in(data, pool, names)
     import_tensorflow_quietly()
     from npr_keras.cache import cache_folder
-    from npr_keras.evaluation.kept import Keeper
+    from npr_keras.scoring.score_log import ScoreLogs
 
     predictors = {model: open_quietly(model) for model in models}  # before minutes of anything else
     if suite:
-        sets, left_out = sets_of_suite(suite, data_root, allow_missing, pool)
-    calibration = calibration_set(calibrate_on, sets) if calibrate_on else None
-    if calibration and protocol:
-        calibration = dataclasses.replace(calibration, protocol=PROTOCOLS[protocol])
-    settings = {
-        "protocol": PROTOCOLS[protocol] if protocol else None,
-        "batch_size": batch_size,
-        "pipeline": pipeline,
-        "max_unreadable": max_unreadable,
-        "backend": backend,
-    }
-    keeper = Keeper(cache_folder() / "scores")
-    evaluations = judged(predictors, sets, calibration, settings, keeper)
+        found = sets_of_suite(suite, data_root, allow_missing, pool)
+        sets, left_out = found.sets, {"missing": found.missing, "ignored": found.ignored}
+    calibration = None
+    if calibrate_on:
+        (calibration,) = sets_in(calibrate_on, pool=True)
+        require_apart(calibration, sets, calibrate_on)
+    chosen = PROTOCOLS[protocol] if protocol else None
+    keeper = ScoreLogs(cache_folder() / "scores")
+    options = {"batch_size": batch_size, "pipeline": pipeline, "max_unreadable": max_unreadable}
+    evaluations = _evaluated(predictors, sets, calibration, chosen, backend, keep=keeper, **options)
     if scores:
-        write_scores(evaluations, scores, verdicts)
-    found_on = (
-        f"found on {calibrate_on} ({_pixels(calibration, predictors)})" if calibration else None
-    )
+        _write_scores(evaluations, scores, verdicts)
+    found_on = f"found on {calibrate_on} ({_pixels(chosen, predictors)})" if calibration else None
     report = _report(evaluations, suite or data, found_on, left_out, command_line())
     for path in reports:
         write_report(report, evaluations, path)
@@ -161,11 +156,64 @@ def command(
         show_evaluation(report)
 
 
-def _pixels(calibration, predictors) -> str:
+def _evaluated(predictors: dict, sets, calibration, protocol, backend, **options) -> list:
+    """`evaluate_models`, with progress; says which images were left out."""
+    from npr_keras.evaluation.compare import evaluate_models, protocols_of
+    from npr_keras_cli.console import progress_bar, warn_left_out, warn_of_pixels
+
+    for predictor in predictors.values():
+        for used in protocols_of(predictor, sets, protocol):
+            warn_of_pixels(predictor.profile, used)
+    first = [calibration] if calibration else []
+    total = len(predictors) * sum(len(s.records) for s in (*first, *sets))
+    with progress_bar() as bar:
+        task = bar.add_task("building the graph", total=total, note="")
+
+        def advance(model, name, done):
+            shown = f"{model}: {name}" if len(predictors) > 1 else name
+            bar.update(task, advance=done, description=shown)
+
+        found = evaluate_models(
+            predictors, sets, calibration, protocol, backend, advance, **options
+        )
+    warn_left_out({k: v for one in found for k, v in one.unreadable.items()})
+    return found
+
+
+def _write_scores(evaluations, path, verdicts: bool) -> None:
+    """A line for each image and detector, with verdicts where these are asked for."""
+    from npr_keras.atomic import write_text
+    from npr_keras.evaluation.verdicts import score_rows
+    from npr_keras.report.write import csv_text
+
+    rows: list[dict] = []
+    for evaluation in evaluations:
+        found = _verdicts(evaluation) if verdicts else None
+        rows += score_rows(evaluation, found)
+    write_text(path, csv_text(rows))
+
+
+def _verdicts(evaluation) -> dict:
+    """`verdicts_of`, with progress; says how many there are of each."""
+    from collections import Counter
+
+    from npr_keras.evaluation.verdicts import verdicts_of
+    from npr_keras_cli.console import progress_bar, say
+
+    with progress_bar() as bar:
+        total = sum(len(result.records) for result in evaluation.results)
+        task = bar.add_task("verdicts", total=total, note="")
+        found = verdicts_of(evaluation, lambda done: bar.update(task, advance=done))
+    counted = Counter(one.verdict or "without a verdict" for one in found.values() if not one.error)
+    said = ", ".join(f"{count:,} {verdict}" for verdict, count in counted.most_common())
+    say(f"{evaluation.name}: {said}")
+    return found
+
+
+def _pixels(protocol, predictors) -> str:
     """How the images that a threshold was found on became pixels."""
-    own = [calibration.protocol] if calibration.protocol else []
-    names = {p.name for p in own or [p.preprocessing for p in predictors.values()]}
-    return f"{', '.join(sorted(names))} pixels"
+    own = [protocol] if protocol else [p.preprocessing for p in predictors.values()]
+    return f"{', '.join(sorted({p.name for p in own}))} pixels"
 
 
 def _report(evaluations, data, calibrated_on, left_out, typed) -> dict:

@@ -48,22 +48,29 @@ def command(images, model, out, compare, grid, forms, arrays, protocol, backend)
     npr-keras explain picture.png --model saved_models/npr --out figures
     npr-keras explain --compare real.png generated.png --model saved_models/npr --out figures
     """
-    from npr_keras.predict.open import require_keras_file
-    from npr_keras_cli.console import warn_of_pixels
-    from npr_keras_cli.explanation_view import explain_all, explain_pair, require_drawing
+    from npr_keras.packages import require
+    from npr_keras.runtimes.open import require_keras_file
+    from npr_keras_cli.console import say, warn_of_pixels, warn_skipped
+    from npr_keras_cli.explanation_view import show_explanations
 
     if compare and len(images) != 2:
         raise click.UsageError("--compare takes two images: a real one and a generated one.")
-    require_drawing(out)
+    require("A figure", "matplotlib")
     require_keras_file(model, "the layers that explain looks into are folded away there")
     import_tensorflow_quietly()
-    from npr_keras.predict import KerasPredictor
+    from npr_keras.data.walk import Skipped
+    from npr_keras.explanation.write import Folder
+    from npr_keras.runtimes.keras_file import KerasPredictor
 
     predictor = KerasPredictor(model)
     chosen = protocol or predictor.preprocessing
     warn_of_pixels(predictor.profile, chosen)
-    forms = forms or ("png",)
+    folder = Folder(out, forms or ("png",), arrays, images)
     if compare:
-        explain_pair(predictor, images, chosen, grid, out, forms, arrays)
-    elif explain_all(predictor, images, chosen, grid, out, forms, arrays):
+        say(str(folder.compare(predictor, images, chosen, grid)))
+        return
+    skipped = Skipped()
+    unreadable = show_explanations(folder.explain(predictor, images, chosen, grid, skipped))
+    warn_skipped(skipped)
+    if unreadable:
         sys.exit(1)

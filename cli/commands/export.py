@@ -6,7 +6,7 @@ import json
 
 import click
 
-from npr_keras.export.formats import FORMATS, QUANTIZE
+from npr_keras.tables import exports, quantizations
 from npr_keras_cli.backend import import_tensorflow_quietly, native_stderr_kept, select_backend
 from npr_keras_cli.options import protocol_option
 
@@ -19,14 +19,14 @@ from npr_keras_cli.options import protocol_option
     multiple=True,
     default=["savedmodel"],
     show_default=True,
-    type=click.Choice([*FORMATS, "all"]),
+    type=click.Choice([*exports(), "all"]),
     help="May be given several times; all: each that --quantize is known for.",
 )
 @click.option(
     "--quantize",
     default="float32",
     show_default=True,
-    type=click.Choice(QUANTIZE),
+    type=click.Choice(quantizations()),
     help="What the arithmetic is reduced to: int8; tflite also float16, openvino bf16.",
 )
 @click.option(
@@ -57,25 +57,24 @@ def command(model, formats, quantize, out, version, data, protocol, as_json):
     npr-keras export saved_models/npr --format onnx --format openvino
     npr-keras export saved_models/npr --format all --quantize int8 --data DIR
     """
-    from npr_keras.predict.open import require_keras_file
     from npr_keras.report.write import without_nan
+    from npr_keras.runtimes.open import require_keras_file
     from npr_keras_cli.console import say
     from npr_keras_cli.export_view import show_exports
-    from npr_keras_cli.simulation_view import made_simulated
-    from npr_keras_cli.suites_view import judged_sets
+    from npr_keras_cli.inputs import sets_in, sets_of_suite
 
     if version and "savedmodel" not in formats and "all" not in formats:
         raise click.UsageError("--version is the SavedModel's; the other formats are single files.")
     require_keras_file(model, "exporting starts from the detector itself")
     select_backend("tensorflow")
     if "all" in formats:
-        formats = [name for name, one in FORMATS.items() if quantize in one.quantize]
-    records = judged_sets(data, pool=True)[0].records if data else ()
+        formats = [name for name, one in exports().items() if quantize in one.quantize]
+    records = sets_in(data, pool=True)[0].records if data else ()
     if quantize == "int8" and not data:
         say("int8 takes its ranges from, and is judged on, simulated pictures; yours: --data DIR")
-        records = judged_sets(made_simulated("suite")[0], pool=True)[0].records
+        records = sets_of_suite("simulated", None, False, True).sets[0].records
     import_tensorflow_quietly()
-    from npr_keras.export.export import export_detector
+    from npr_keras.exporting.export import export_detector
 
     with native_stderr_kept():
         made = export_detector(

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
+from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, open_quietly
 
 
 @click.command("info")
@@ -21,11 +21,11 @@ def command(model, as_json, backend):
     npr-keras info saved_models/npr
     """
     import_tensorflow_quietly()
+    from npr_keras.describe import describe_environment, describe_model
     from npr_keras.report.write import without_nan
     from npr_keras_cli import render
-    from npr_keras_cli.environment import describe_environment, describe_model
 
-    described = describe_model(model) if model else describe_environment(backend)
+    described = describe_model(model, open_quietly) if model else describe_environment(backend)
     if as_json:
         click.echo(json.dumps(without_nan(described), indent=2))
     else:

@@ -37,7 +37,7 @@ def command(paths, model, protocol, null, form, backend):
     find DIR -name '*.png' -print0 | npr-keras predict - -0 --model saved_models/npr --csv
     """
     from npr_keras.data.walk import Skipped
-    from npr_keras.predict.files import score_files
+    from npr_keras.scoring.files import score_files
     from npr_keras_cli.console import warn_of_pixels
     from npr_keras_cli.predictions_view import show_predictions
     from npr_keras_cli.standard_input import given_paths

@@ -52,9 +52,9 @@ def command(images, url, batch_size, timeout, retries, ca_file, cert_file, key_f
     npr-keras query photo.jpg --url http://127.0.0.1:8501/npr
     npr-keras query *.png --url grpc://127.0.0.1:8500/npr/versions/2 --json
     """
+    from npr_keras.client.client import Client
     from npr_keras.data.walk import Skipped
-    from npr_keras.predict.served import profile_of, served_predictions
-    from npr_keras.serving.client import Client
+    from npr_keras.scoring.remote import profile_of, served_predictions
     from npr_keras_cli.predictions_view import show_predictions
     from npr_keras_cli.standard_input import given_paths
 

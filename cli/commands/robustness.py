@@ -62,14 +62,15 @@ def command(
     """
     from npr_keras.data.records import count_labels
     from npr_keras.errors import LayoutError
+    from npr_keras.tables import standard_conditions
     from npr_keras_cli.calibration_view import check_figure
-    from npr_keras_cli.console import warn, warn_left_out
-    from npr_keras_cli.robustness_view import draw, measured, merged, show_robustness
-    from npr_keras_cli.suites_view import judged_sets
+    from npr_keras_cli.console import progress_bar, warn, warn_left_out
+    from npr_keras_cli.inputs import sets_in
+    from npr_keras_cli.robustness_view import draw, show_robustness
 
     if figure:
         check_figure(figure)
-    (images,) = judged_sets(data, True, names)
+    (images,) = sets_in(data, True, names)
     if stored and min(count_labels(images.records)) < FEWEST:
         raise LayoutError(
             f"--store needs at least {FEWEST} real and {FEWEST} generated images. Received: "
@@ -78,9 +79,9 @@ def command(
     import_tensorflow_quietly()
     from npr_keras.cache import cache_folder
     from npr_keras.data.unreadable import Unreadable
-    from npr_keras.evaluation.kept import Keeper
-    from npr_keras.predict.calibration import store
-    from npr_keras.predict.open import require_keras_file
+    from npr_keras.evaluation.robustness import measure_robustness, merged
+    from npr_keras.runtimes.open import require_keras_file
+    from npr_keras.scoring.score_log import ScoreLogs
 
     if stored:
         require_keras_file(model, "nothing is stored in those")
@@ -92,14 +93,29 @@ def command(
             f"this model makes {predictor.preprocessing.name} pixels; what is measured on "
             f"{protocol.name} pixels is used with --protocol {protocol.name} only."
         )
-    keeper = Keeper(cache_folder() / "scores")
+    keeper = ScoreLogs(cache_folder() / "scores")
     unreadable = Unreadable(len(images.records), max_unreadable)
-    found = measured(predictor, images.records, protocol, chosen, batch_size, unreadable, keeper)
+    conditions = chosen or standard_conditions()
+    with progress_bar() as bar:
+        task = bar.add_task("", total=len(images.records) * len(conditions), note="")
+        found = measure_robustness(
+            predictor,
+            images.records,
+            protocol,
+            conditions,
+            predictor.profile.calibration_for(protocol).threshold,
+            batch_size,
+            unreadable,
+            lambda name, done: bar.update(task, advance=done, description=name),
+            keeper,
+        )
     warn_left_out(unreadable.reasons)
     if stored and not any(c.kind == "none" for c in merged(predictor.profile.robustness, found)):
         warn("without the condition none, predict finds every uncompressed image inconclusive.")
     if stored:
-        store(model, robustness=merged(predictor.profile.robustness, found))
+        from npr_keras.models.files import store_in_profile
+
+        store_in_profile(model, robustness=merged(predictor.profile.robustness, found))
     if figure:
         draw(found, figure)
     show_robustness(found, form, model if stored else None)

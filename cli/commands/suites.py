@@ -25,16 +25,16 @@ def command(names, data_root, as_json):
     npr-keras suites --data-root DIR
     npr-keras suites forensynths
     """
-    from npr_keras.evaluation.suites import ALL, get_suites, locate
-    from npr_keras_cli.suites_view import describe, show_sets, show_suites
+    from npr_keras.evaluation.suites import ALL, described, get_suites, locate
+    from npr_keras_cli.suites_view import show_sets, show_suites
 
     suites = [suite for name in names or (ALL,) for suite in get_suites(name)]
     located = locate(suites, data_root) if data_root else [None] * len(suites)
-    described = [describe(*pair) for pair in zip(suites, located, strict=True)]
+    rows = [described(*pair) for pair in zip(suites, located, strict=True)]
     if as_json:
-        click.echo(json.dumps(described, indent=2))
+        click.echo(json.dumps(rows, indent=2))
     elif names:
-        for one in described:
+        for one in rows:
             show_sets(one)
     else:
-        show_suites(described)
+        show_suites(rows)

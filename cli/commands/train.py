@@ -3,26 +3,54 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
+from pathlib import Path
 
 import click
 
-from npr_keras.config import PRECISIONS, PROTOCOLS, TrainingConfig
+from npr_keras.config import PROTOCOLS, TrainingConfig
+from npr_keras.tables import DETECTORS, get_method
 from npr_keras_cli.backend import backend_option
 from npr_keras_cli.options import (
     comma_list,
+    given,
     label_options,
     pipeline_option,
-    pixels_or_none,
     plain_name,
+    setting_options,
     unreadable_option,
 )
 
-DEFAULT = TrainingConfig()
+# The recipe's fields that have an option each, and its names where they are not the field's.
+RECIPE: dict[str, tuple[str, ...]] = {
+    "epochs": (),
+    "batch_size": (),
+    "learning_rate": ("--lr", "--learning-rate"),
+    "decay": (),
+    "decay_every": (),
+    "resize": (),
+    "crop": (),
+    "flip": (),
+    "blur": (),
+    "blur_sigma": (),
+    "jpeg": ("--jpeg-probability", "--jpeg"),
+    "jpeg_quality": (),
+    "seed": (),
+    "precision": (),
+}
 
 
 @click.command("train")
 @click.option(
     "--source", default="progan", show_default=True, help="progan, simulated, or a folder."
+)
+@click.option(
+    "--detector",
+    default="npr",
+    show_default=True,
+    type=click.Choice(list(DETECTORS)),
+    help="What is trained. The recipe's defaults below are NPR's.",
 )
 @click.option(
     "--classes",
@@ -50,92 +78,7 @@ DEFAULT = TrainingConfig()
 @click.option(
     "--resume", is_flag=True, help="Go on with the run that is there; start it if there is none."
 )
-@click.option(
-    "--epochs",
-    default=DEFAULT.epochs,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Passes over the images.",
-)
-@click.option(
-    "--batch-size",
-    default=DEFAULT.batch_size,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Images a step.",
-)
-@click.option(
-    "--lr",
-    default=DEFAULT.learning_rate,
-    show_default=True,
-    type=click.FloatRange(0, 1, min_open=True),
-    help="Adam's step size.",
-)
-@click.option(
-    "--decay",
-    default=DEFAULT.decay,
-    show_default=True,
-    type=click.FloatRange(0, 1, min_open=True),
-    help="What the step size is multiplied with, each time.",
-)
-@click.option(
-    "--decay-every",
-    default=DEFAULT.decay_every,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Epochs from one time to the next.",
-)
-@click.option(
-    "--resize",
-    default=str(DEFAULT.resize),
-    show_default=True,
-    callback=pixels_or_none,
-    help="Both sides before the crop, in pixels; none: as the images are.",
-)
-@click.option(
-    "--crop",
-    default=DEFAULT.crop,
-    show_default=True,
-    type=click.IntRange(2),
-    help="Side of the random crop, in pixels.",
-)
-@click.option(
-    "--flip",
-    default=DEFAULT.flip,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    help="Probability that an image is mirrored.",
-)
-@click.option(
-    "--blur",
-    default=DEFAULT.blur,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    help="Probability that it is blurred, sigma 0 to 3 pixels.",
-)
-@click.option(
-    "--jpeg-probability",
-    "--jpeg",
-    "jpeg",
-    default=DEFAULT.jpeg,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    help="Probability of JPEG recompression, quality 30 to 100.",
-)
-@click.option(
-    "--seed",
-    default=DEFAULT.seed,
-    show_default=True,
-    type=click.IntRange(0, 2**32 - 1),
-    help="Of weights, order, crops and so on.",
-)
-@click.option(
-    "--precision",
-    default=DEFAULT.precision,
-    show_default=True,
-    type=click.Choice(PRECISIONS),
-    help="Mixed: for GPUs.",
-)
+@setting_options(TrainingConfig, RECIPE)
 @click.option(
     "--protocol",
     type=click.Choice(list(PROTOCOLS)),
@@ -160,8 +103,64 @@ def command(**options):
     npr-keras train --source my_images --epochs 20 --seed 1 --name mine
     """
     from npr_keras.report.write import without_nan
-    from npr_keras_cli.training_view import run_training
 
-    result = run_training(options)
+    method = get_method(options["detector"])
+    typed = {**given(RECIPE), "max_unreadable": options["max_unreadable"]}
+    config = TrainingConfig.from_dict({**method.recipe, **typed})
+    result = _train(config, options)
     if options["as_json"]:
         click.echo(json.dumps(without_nan(result), indent=2))
+
+
+def _train(config: TrainingConfig, options: dict) -> dict:
+    """Trains, with progress; returns what --json prints."""
+    from npr_keras.data.folder import find_source
+    from npr_keras.data.walk import Skipped
+    from npr_keras_cli.backend import import_tensorflow_quietly
+    from npr_keras_cli.console import say, say_command, warn_left_out, warn_skipped
+    from npr_keras_cli.inputs import source_of
+    from npr_keras_cli.training_view import opening, tensorboard, watcher
+
+    skipped = Skipped()
+    source = find_source(source_of(options), options["classes"], options["names"], skipped)
+    warn_skipped(skipped)
+    out = Path(options["out"], options["name"] or _default_name(options))
+    say(opening(source, config, options["backend"], out))
+    import_tensorflow_quietly()
+    from npr_keras.training import train
+
+    watching = watcher(config)
+    callbacks = [watching, *([tensorboard(out)] if options["tensorboard"] else [])]
+    try:
+        result = train(
+            source,
+            config,
+            preprocessing=PROTOCOLS.get(options["protocol"]),
+            out=out,
+            resume=options["resume"],
+            pipeline=options["pipeline"],
+            callbacks=callbacks,
+            method=options["detector"],
+        )
+    except KeyboardInterrupt:
+        again = shlex.join(["npr-keras", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])
+        say("\nInterrupted. Finished epochs are kept; resume with:")
+        say_command(f"  {again}")
+        raise SystemExit(1) from None
+    finally:
+        watching.close()
+    warn_left_out(result.unreadable)
+    judged = "--suite simulated" if options["source"] == "simulated" else "--data DIR"
+    say(f"\nDone: {out / 'model.keras'}\nEvaluate it with:")
+    say_command(f"  npr-keras eval --model {out} {judged}")
+    return {
+        "model": str(out / "model.keras"),
+        "epochs": len(result.history),
+        "last": result.history[-1],
+        "unreadable": result.unreadable,
+    }
+
+
+def _default_name(options: dict) -> str:
+    parts = [options["detector"], Path(options["source"]).resolve().name, *options["classes"]]
+    return "-".join(parts).replace("/", "-")

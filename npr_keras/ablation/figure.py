@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 
 from npr_keras.ablation.differences import FIGURES
 from npr_keras.ablation.tables import has_published, short, where_from
-from npr_keras.errors import MissingPackageError
+from npr_keras.packages import require
 from npr_keras.report.charts import figure, plain_text, save
 
 _SHOWN, _NOT_SHOWN, _PUBLISHED = "#1f5fbf", "0.55", "#b3541e"
@@ -24,8 +23,7 @@ def write_figure(result: dict, path: str | os.PathLike) -> None:
     Raises:
         MissingPackageError: If Matplotlib is not installed.
     """
-    if importlib.util.find_spec("matplotlib") is None:
-        raise MissingPackageError('Figures need pip install "npr-keras[ablate]"')
+    require("A figure", "matplotlib")
     save(_drawn(result), path)
 
 

@@ -9,18 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from npr_keras.config import PROTOCOLS, DetectorConfig, TrainingConfig
-from npr_keras.errors import ConfigError, MissingPackageError
+from npr_keras.config import PROTOCOLS, TrainingConfig
+from npr_keras.errors import ConfigError
+from npr_keras.packages import import_needed
 from npr_keras.settings import is_int
 
 PROTOCOL = "protocol"  # the name that a variant's protocol goes by
-# What a variant can set fields of. The representation's are its layer's arguments, and its name.
+# What a variant can set fields of: the representation's are its layer's arguments, and its name; the
+# detector's its backbone's settings, and its name.
 PARTS = ("representation", "detector", "training")
-# The fields, where they are not a layer's arguments. Seeds and protocols have places of their own.
-FIELDS = {
-    "detector": ("blocks", "width", "mean", "std"),
-    "training": tuple(n for n in TrainingConfig.__dataclass_fields__ if n != "seed"),
-}
+# The recipe's fields; the others are those of a layer and of a backbone, which say what they have.
+# Seeds and protocols have places of their own.
+FIELDS = {"training": tuple(n for n in TrainingConfig.__dataclass_fields__ if n != "seed")}
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Variant:
 
     Args:
         name: What tables call it.
-        representation: "layer", one of `npr_keras.layers.representation.REPRESENTATIONS`, by default
+        representation: "layer", one of `npr_keras.tables.REPRESENTATIONS`, by default
             NPR, and its arguments.
-        detector: Fields of `DetectorConfig`.
+        detector: "backbone", one of `npr_keras.tables.BACKBONES`, by default NPR's, and its settings.
         training: Fields of `TrainingConfig`.
         classes: The source's classes that are trained on: their number, the first ones counting, or
             their names; 0 is all.
@@ -57,10 +57,6 @@ class Variant:
     def training_config(self, shared: Mapping, seed: int) -> TrainingConfig:
         """The recipe, from what all variants share of it and what is this one's."""
         return TrainingConfig.from_dict({**shared, **self.training, "seed": seed})
-
-    def detector_config(self, shared: Mapping) -> DetectorConfig:
-        """The detector's settings, in the same way."""
-        return DetectorConfig.from_dict({**shared, **self.detector})
 
     def representation_arguments(self, shared: Mapping) -> dict:
         """Those of `npr_keras.layers.representation.make_representation`; what is shared is one
@@ -216,10 +212,7 @@ def read_grid(path: str | os.PathLike) -> Grid:
     Raises:
         ConfigError: If it is none.
     """
-    try:
-        import yaml
-    except ImportError as error:
-        raise MissingPackageError('A grid in YAML needs pip install "npr-keras[ablate]"') from error
+    yaml = import_needed("yaml", "A grid in YAML")
     try:
         found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

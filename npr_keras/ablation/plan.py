@@ -17,7 +17,8 @@ from npr_keras.ablation.grid import PARTS, Grid
 from npr_keras.ablation.images import digest_of, groups_of, names_of
 from npr_keras.atomic import replacing, write_text
 from npr_keras.data.records import ImageSet
-from npr_keras.errors import ConfigError, MissingPackageError, RunError
+from npr_keras.errors import ConfigError, RunError
+from npr_keras.packages import import_needed
 from npr_keras.versions import versions
 
 PLAN_FILE = "plan.json"
@@ -145,7 +146,7 @@ class Plan:
             ConfigError: If what is there was made in another way.
             MissingPackageError: If filelock is not installed.
         """
-        filelock = import_filelock()
+        filelock = import_needed("filelock", "An ablation")
         self.folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(self.folder / ".lock"):
             text = self.joined(grid, sets)
@@ -206,15 +207,6 @@ class Plan:
             "shared": shared,
             "versions": used,
         }
-
-
-def import_filelock():
-    """filelock, or a MissingPackageError with the line that installs it."""
-    try:
-        import filelock
-    except ImportError as error:
-        raise MissingPackageError('Ablations need pip install "npr-keras[ablate]"') from error
-    return filelock
 
 
 def read_plan(folder: str | os.PathLike) -> dict:

@@ -14,15 +14,17 @@ import numpy as np
 
 from npr_keras.ablation.grid import Grid, Variant
 from npr_keras.ablation.images import names_of
-from npr_keras.ablation.plan import Plan, Run, import_filelock
+from npr_keras.ablation.plan import Plan, Run
 from npr_keras.atomic import write_text
-from npr_keras.config import PROTOCOLS, DetectorConfig
+from npr_keras.config import PROTOCOLS
 from npr_keras.data.records import ImageSet, Source
 from npr_keras.errors import NPRKerasError
 from npr_keras.evaluation.evaluate import evaluate
-from npr_keras.evaluation.kept import Keeper
 from npr_keras.layers.representation import make_representation
-from npr_keras.predict import KerasPredictor
+from npr_keras.models.backbones.base import Backbone, make_backbone
+from npr_keras.packages import import_needed
+from npr_keras.runtimes.keras_file import KerasPredictor
+from npr_keras.scoring.score_log import ScoreLogs
 from npr_keras.training import train
 
 _WAIT = 2.0  # seconds before looking again at what others are doing
@@ -75,7 +77,7 @@ def run_grid(
         DataError: If there is nothing to train the default on.
         MissingPackageError: If filelock is not installed.
     """
-    filelock = import_filelock()
+    filelock = import_needed("filelock", "An ablation")
     check_default(plan, grid, source_of)
     plan.begin(grid, sets)
     variants = {variant.slug: variant for variant in grid.variants}
@@ -130,10 +132,10 @@ def check_default(plan: Plan, grid: Grid, source_of: Callable[[Variant], Source]
     source_of(default)
 
 
-def detector_of(plan: Plan, variant: Variant) -> tuple[DetectorConfig, keras.layers.Layer]:
-    """A variant's detector: its settings, and its representation."""
+def detector_of(plan: Plan, variant: Variant) -> tuple[Backbone, keras.layers.Layer]:
+    """A variant's detector: its backbone, and its representation."""
     layer = make_representation(**variant.representation_arguments(plan.shared["representation"]))
-    return variant.detector_config(plan.shared["detector"]), layer
+    return make_backbone(**{**plan.shared["detector"], **variant.detector}), layer
 
 
 def said_by(error: Exception) -> str:
@@ -149,12 +151,12 @@ def said_by(error: Exception) -> str:
 def _do(run, variant, plan, source_of, sets, callbacks, pipeline) -> str:
     """Trains and judges one; says how many images could not be read."""
     keras.backend.clear_session()
-    config, layer = detector_of(plan, variant)
+    backbone, layer = detector_of(plan, variant)
     recipe = variant.training_config(plan.shared["training"], run.seed)
     result = train(
         source_of(variant),
         recipe,
-        config,
+        backbone,
         layer,
         PROTOCOLS.get(variant.protocol),
         out=run.folder,
@@ -164,7 +166,7 @@ def _do(run, variant, plan, source_of, sets, callbacks, pipeline) -> str:
     )
     predictor = KerasPredictor(result.detector)
     predictor.identity = f"{variant.slug} {run.seed}"  # scores are kept in the run's own folder
-    keeper = Keeper(run.folder / "scores")
+    keeper = ScoreLogs(run.folder / "scores")
     results = evaluate(
         predictor,
         [with_protocol(s, variant.protocol) for s in sets],

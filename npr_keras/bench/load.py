@@ -17,8 +17,8 @@ from pathlib import Path
 import grpc
 import numpy as np
 
+from npr_keras.client.address import Address
 from npr_keras.serving import messages
-from npr_keras.serving.address import Address
 from npr_keras.serving.tensors import encode_tensor
 
 

@@ -18,10 +18,10 @@ import numpy as np
 from PIL import Image
 
 from npr_keras.errors import CheckpointError
-from npr_keras.predict.savedmodel import version_folder
-from npr_keras.serving.models import ModelSettings
-from npr_keras.serving.servable import Servable
-from npr_keras.serving.server import Server, ServerSettings
+from npr_keras.runtimes.savedmodel import version_folder
+from npr_keras.server.models import ModelSettings
+from npr_keras.server.servable import Servable
+from npr_keras.server.server import Server, ServerSettings
 from npr_keras.simulation.photographs import embedded_photograph
 
 _PICTURES = 64
@@ -35,7 +35,7 @@ def measure_serving(model: str | os.PathLike, batch_size: int, size: int, second
     again. The client is a process of its own on the same machine, and takes its share.
 
     Args:
-        model: A SavedModel, see `npr_keras.predict.savedmodel`.
+        model: A SavedModel, see `npr_keras.runtimes.savedmodel`.
         batch_size: Images that are run together, at most.
         size: The images' side, in pixels; PNG files of the project's own photographs.
         seconds: For each of the four, about.

@@ -11,7 +11,7 @@ import numpy as np
 
 from npr_keras.config import TrainingConfig
 from npr_keras.models import Detector
-from npr_keras.predict import open_predictor
+from npr_keras.runtimes.open import open_predictor
 from npr_keras.training.gradient import compile_detector
 
 _KERAS = "npr-keras"

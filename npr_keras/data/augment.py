@@ -59,7 +59,7 @@ def plan_epoch(count: int, epoch: int, config: TrainingConfig) -> EpochPlan:
     )
 
 
-def spoil(pixels: np.ndarray, sigma: float, quality: int) -> np.ndarray:
+def degrade(pixels: np.ndarray, sigma: float, quality: int) -> np.ndarray:
     """Blurs an image, then compresses it, each where the number is above 0.
 
     Args:

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from npr_keras.config import TrainingConfig
-from npr_keras.data.augment import EpochPlan, plan_epoch, random_crop, spoil
+from npr_keras.data.augment import EpochPlan, degrade, plan_epoch, random_crop
 from npr_keras.data.decode import decode, resize
 from npr_keras.data.pipeline import choose_pipeline, import_tensorflow, worker_count
 from npr_keras.data.records import Record
@@ -53,7 +53,7 @@ class TrainingImages:
         pixels = decode(self.records[index].path)
         if self.config.resize:
             pixels = resize(pixels, self.config.resize)
-        pixels = random_crop(spoil(pixels, blur, jpeg), self.config.crop, row, column)
+        pixels = random_crop(degrade(pixels, blur, jpeg), self.config.crop, row, column)
         return pixels[:, ::-1] if flip else pixels
 
     def batch(self, plan: EpochPlan, loaded=None):
@@ -113,7 +113,7 @@ class TrainingImages:
             if self.config.resize:
                 pixels = graph.resize(pixels, self.config.resize)
             if spoils:
-                pixels = graph.spoil(pixels, blur, jpeg)
+                pixels = graph.degrade(pixels, blur, jpeg)
             pixels = graph.random_crop(pixels, size, row, column)
             return index, tf.cond(flip, lambda: tf.reverse(pixels, [1]), lambda: pixels)
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from npr_keras.data.records import FAKE, REAL
-from npr_keras.errors import LayoutError, MissingPackageError
+from npr_keras.errors import LayoutError
+from npr_keras.packages import import_needed
 
 ENDINGS = (".csv", ".parquet")
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -91,14 +92,9 @@ def read_manifest(path: str | os.PathLike, labelled: bool = True) -> list[Row]:
 
 def _dicts(path: Path) -> Iterator[Mapping]:
     if path.suffix.lower() == ".parquet":
+        parquet = import_needed("pyarrow.parquet", "A Parquet table")
         try:
-            import pyarrow.parquet
-        except ImportError as error:
-            raise MissingPackageError(
-                'Parquet tables need pyarrow: pip install "npr-keras[parquet]"'
-            ) from error
-        try:
-            yield from pyarrow.parquet.read_table(path).to_pylist()
+            yield from parquet.read_table(path).to_pylist()
         except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
             raise LayoutError(f"Cannot read {path}: {error}") from error
         return

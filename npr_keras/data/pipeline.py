@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 
 import keras
 
-from npr_keras.errors import ConfigError, MissingPackageError
+from npr_keras.errors import ConfigError
+from npr_keras.packages import is_installed, require
 
 PIPELINES = ("auto", "tf.data", "pydataset")
 
@@ -19,19 +19,11 @@ def choose_pipeline(pipeline: str = "auto") -> str:
         raise ConfigError(
             f"`pipeline` must be one of {', '.join(PIPELINES)}. Received: {pipeline!r}"
         )
-    installed = _has_tensorflow()
-    if pipeline == "tf.data" and not installed:
-        raise MissingPackageError(
-            "The tf.data pipeline needs TensorFlow, which is not installed. "
-            "pip install tensorflow, or choose the pydataset pipeline."
-        )
+    if pipeline == "tf.data":
+        require("The tf.data pipeline (the other one is pydataset)", "tensorflow")
     if pipeline == "auto":
-        return "tf.data" if installed else "pydataset"
+        return "tf.data" if is_installed("tensorflow") else "pydataset"
     return pipeline
-
-
-def _has_tensorflow() -> bool:
-    return importlib.util.find_spec("tensorflow") is not None
 
 
 def import_tensorflow():

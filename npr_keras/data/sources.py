@@ -11,7 +11,7 @@ from npr_keras.errors import LayoutError
 
 # Name -> the folders under the data root that people unpack it to, "." being the root itself.
 SOURCES = {"progan": ("progan", "ForenSynths_train_val", "ForenSynths", "CNNDetection", ".")}
-SIMULATED = "simulated"  # made, not found: see npr_keras.simulation.named
+SIMULATED = "simulated"  # made, not found: see npr_keras.simulation.builtin
 _WHERE = (
     "To fetch the ProGAN training set (72 GB): npr-keras data download progan --data-root DIR. "
     "Without a download: --source simulated, or any folder of your own with "

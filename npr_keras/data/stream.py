@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from npr_keras.config import Preprocessing
+from npr_keras.data.ahead import load_ahead
 from npr_keras.data.decode import decode, load, preprocess
 from npr_keras.data.pipeline import choose_pipeline, import_tensorflow, worker_count
 from npr_keras.data.records import Record
@@ -21,6 +21,7 @@ def stream_pixels(
     protocol: Preprocessing,
     unreadable: Unreadable,
     pipeline: str = "auto",
+    change: Callable[[np.ndarray, int], np.ndarray] | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Loads images one after the other, several ahead, for scoring.
 
@@ -29,48 +30,33 @@ def stream_pixels(
         protocol: How files become pixels.
         unreadable: Where images that cannot be read are reported; they are left out.
         pipeline: One of `PIPELINES`.
+        change: What is done to each image between decoding and the protocol: from its pixels, uint8
+            (H, W, 3), and its index to other pixels. By Pillow, whatever the pipeline.
 
     Yields:
         The record's index and its pixels, uint8 (H, W, 3), in order.
     """
     if not records:  # tf.data could not tell what they are
         return
-    if choose_pipeline(pipeline) == "tf.data":
+    if choose_pipeline(pipeline) == "tf.data" and not change:
         yield from _stream_tf(records, protocol, unreadable)
     else:
-        yield from _stream_pillow(records, protocol, unreadable)
-
-
-def stream_through(
-    records: Sequence[Record],
-    change: Callable[[np.ndarray, int], np.ndarray],
-    protocol: Preprocessing,
-    unreadable: Unreadable,
-) -> Iterator[tuple[int, np.ndarray]]:
-    """As `stream_pixels`, with something done to each image between decoding and the protocol.
-
-    Args:
-        records, protocol, unreadable: As there.
-        change: From an image's pixels, uint8 (H, W, 3), and its index to other pixels.
-    """
-    yield from _stream_pillow(records, protocol, unreadable, change)
+        yield from _stream_pillow(records, protocol, unreadable, change)
 
 
 def _stream_pillow(records, protocol, unreadable, change=None):
+    def load_one(index):
+        return index, _load_or_reason(records[index].path, protocol, change, index)
+
     workers = worker_count()
-    with ThreadPoolExecutor(workers) as pool:
-        ahead = []
-        for index in range(len(records) + 2 * workers):
-            if index < len(records):
-                path = records[index].path
-                ahead.append(pool.submit(_load_or_reason, path, protocol, change, index))
-            if index >= 2 * workers:
-                done = index - 2 * workers
-                pixels = ahead.pop(0).result()
-                if isinstance(pixels, str):
-                    unreadable.add(records[done].path, pixels)
-                else:
-                    yield done, pixels
+    for found in load_ahead(range(len(records)), load_one, workers, 2 * workers):
+        if found is None:
+            continue
+        index, pixels = found
+        if isinstance(pixels, str):
+            unreadable.add(records[index].path, pixels)
+        else:
+            yield index, pixels
 
 
 def _load_or_reason(path, protocol, change=None, index=0):

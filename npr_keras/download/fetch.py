@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from npr_keras.errors import DownloadError, MissingPackageError
+from npr_keras.errors import DownloadError
+from npr_keras.packages import import_needed
 
 _CHUNK = 1 << 20  # bytes, at most
 _TIMEOUT = (15, 60)  # seconds: to connect, and between two pieces of data
@@ -236,10 +237,4 @@ def _reason(error: BaseException) -> str:
 
 
 def _requests():
-    try:
-        import requests
-    except ImportError as error:
-        raise MissingPackageError(
-            'Downloads need more packages: pip install "npr-keras[download]"'
-        ) from error
-    return requests
+    return import_needed("requests", "A download")

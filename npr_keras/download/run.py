@@ -12,7 +12,8 @@ from pathlib import Path
 from npr_keras.download.addresses import Archive, Download
 from npr_keras.download.fetch import Remote, fetch, look_up
 from npr_keras.download.unpack import ENDINGS, merge, unpack
-from npr_keras.errors import DownloadError, MissingPackageError
+from npr_keras.errors import DownloadError
+from npr_keras.packages import import_needed
 
 _DRIVE = "Google Drive"
 _ARCHIVES = ".downloads"  # below the set's folder, until it is unpacked
@@ -137,12 +138,7 @@ def _free(folder: Path) -> int:
 
 def _fetch_drive(plan: Plan, keep_archives: bool, keep: Sequence[str]) -> int:
     """A folder of Google Drive, by gdown, and the archives in it."""
-    try:
-        import gdown
-    except ImportError as error:
-        raise MissingPackageError(
-            'Google Drive needs gdown: pip install "npr-keras[download]"'
-        ) from error
+    gdown = import_needed("gdown", "A folder of Google Drive")
     target = plan.folder / _ARCHIVES / "drive"
     target.mkdir(parents=True, exist_ok=True)
     try:

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from npr_keras.data.layout import LABEL_FOLDERS
-from npr_keras.errors import DownloadError, MissingPackageError
+from npr_keras.errors import DownloadError
+from npr_keras.packages import import_needed
 
 ENDINGS = (".zip", ".7z")
 
@@ -155,7 +156,7 @@ def _opened(parts: Sequence[str | os.PathLike]) -> Iterator[_Zip | _SevenZip]:
     whole = re.sub(r"\.\d{3}$", "", first)
     with _volumes(parts, whole) as file:
         if whole.lower().endswith(".7z"):
-            py7zr = _import("py7zr")
+            py7zr = import_needed("py7zr", "A 7z archive")
             with py7zr.SevenZipFile(file) as archive:
                 yield _SevenZip(archive)
         else:
@@ -235,14 +236,3 @@ def _seven_zip_errors() -> tuple[type[Exception], ...]:
     except ImportError:
         return ()
     return (ArchiveError, lzma.LZMAError)
-
-
-def _import(package: str):
-    import importlib
-
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise MissingPackageError(
-            f'7z archives need {package}: pip install "npr-keras[download]"'
-        ) from error

@@ -1,31 +1,23 @@
-"""A predictor and labelled images to scores, and scores to figures."""
+"""A predictor on sets of labelled images: scores, and metrics of them."""
 
 from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Protocol
 
 import numpy as np
 
 from npr_keras.config import Preprocessing
 from npr_keras.data.records import ImageSet, Record
 from npr_keras.data.unreadable import Unreadable
-from npr_keras.errors import CheckpointError, LayoutError
+from npr_keras.errors import LayoutError
 from npr_keras.evaluation.intervals import bootstrap_intervals
-from npr_keras.evaluation.kept import Keeper, KeptScores
 from npr_keras.evaluation.metrics import Metrics, best_threshold, compute_metrics
-
-MOST_PIXELS = 1 << 24  # of a batch; a detector's first layer takes 64 bytes for each
-
-
-class Predictor(Protocol):
-    """All that evaluation knows of a predictor."""
-
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """uint8 (B, H, W, 3) to float32 logits (B,)."""
+from npr_keras.scoring.loop import Predictor
+from npr_keras.scoring.records import score_records
+from npr_keras.scoring.score_log import ScoreLogs
 
 
 @dataclass(frozen=True)
@@ -51,98 +43,6 @@ class SetResult:
     protocol: str = ""
 
 
-def score(
-    predictor: Predictor,
-    records: Sequence[Record],
-    protocol: Preprocessing,
-    unreadable: Unreadable,
-    batch_size: int = 32,
-    pipeline: str = "auto",
-    progress: Callable[[int], None] | None = None,
-    kept: KeptScores | None = None,
-) -> np.ndarray:
-    """Scores images.
-
-    Args:
-        predictor: What scores them.
-        records: The images.
-        protocol: How files become pixels.
-        unreadable: Where images that cannot be read are reported.
-        batch_size: At most so many images at once, all of one size.
-        pipeline: See `npr_keras.data.pipeline.PIPELINES`.
-        progress: Called with the number of images done since the last call.
-        kept: Where scores are kept while this goes on, and found where it was broken off.
-
-    Returns:
-        float32 logits, (n,), in the order of `records`; NaN for unreadable images.
-
-    Raises:
-        CheckpointError: If the predictor itself gives NaN.
-        TooManyUnreadableError: Beyond the limit that `unreadable` was made with.
-    """
-    logits = kept.read() if kept else np.full(len(records), np.nan, np.float32)
-    left = [int(i) for i in np.flatnonzero(np.isnan(logits))]
-    if progress and len(left) < len(records):
-        progress(len(records) - len(left))
-    from npr_keras.data.stream import stream_pixels  # imports Keras, which scores need not
-
-    images = stream_pixels([records[i] for i in left], protocol, unreadable, pipeline)
-    for positions, pixels in batches_by_size(images, batch_size):
-        indices = [left[i] for i in positions]
-        logits[indices] = predictor.predict(pixels)
-        if np.isnan(logits[indices]).any():
-            raise CheckpointError(
-                "The model gives NaN instead of a logit, "
-                f"first for {records[indices[int(np.isnan(logits[indices]).argmax())]].path}. "
-                "Its weights are broken; a training that diverged leaves such weights."
-            )
-        if kept:
-            kept.append(indices, logits[indices])
-        if progress:
-            progress(len(indices))
-    return logits
-
-
-def batches_by_size(
-    images: Iterable[tuple[int, np.ndarray]], batch_size: int, waiting: int = 8
-) -> Iterator[tuple[list[int], np.ndarray]]:
-    """Groups images of the same size into batches.
-
-    At most `waiting * batch_size` images wait for others of their size; beyond that the largest
-    group goes as it is, so that memory stays bounded over any mixture of sizes.
-
-    Args:
-        images: Pairs of an index and pixels, (H, W, 3).
-        batch_size: Images a batch, at most.
-        waiting: How many batches' worth of images may wait.
-
-    A batch of large images is smaller: together they have at most `MOST_PIXELS` pixels.
-
-    Yields:
-        The batch's indices and its pixels, (b, H, W, 3).
-    """
-    groups: dict[tuple[int, ...], list[tuple[int, np.ndarray]]] = {}
-    count = 0
-    for index, pixels in images:
-        group = groups.setdefault(pixels.shape, [])
-        group.append((index, pixels))
-        count += 1
-        height, width = pixels.shape[:2]
-        full = len(group) == batch_size or (len(group) + 1) * height * width > MOST_PIXELS
-        if full or count == waiting * batch_size:
-            largest = max(groups, key=lambda shape: len(groups[shape]))
-            ready = groups.pop(pixels.shape if full else largest)
-            count -= len(ready)
-            yield _stack(ready)
-    for group in groups.values():
-        yield _stack(group)
-
-
-def _stack(group):
-    indices, pixels = zip(*group, strict=True)
-    return list(indices), np.stack(pixels)
-
-
 def evaluate(
     predictor: Predictor,
     sets: Sequence[ImageSet],
@@ -151,20 +51,20 @@ def evaluate(
     pipeline: str = "auto",
     max_unreadable: float = 0.01,
     progress: Callable[[str, int], None] | None = None,
-    keep: Keeper | str | os.PathLike | None = None,
+    keep: ScoreLogs | str | os.PathLike | None = None,
     threshold: float | None = None,
 ) -> list[SetResult]:
-    """Judges a predictor on sets of labelled images.
+    """Evaluates a predictor on sets of labelled images.
 
     Args:
         predictor: What scores the images.
-        sets: What to judge it on, see `npr_keras.data.folder.find_sets`.
+        sets: What to evaluate it on, see `npr_keras.data.folder.find_sets`.
         protocol: How files become pixels, in sets that do not say so themselves.
-        batch_size, pipeline: As for `score`.
+        batch_size, pipeline: As for `npr_keras.scoring.records.score_records`.
         max_unreadable: Fraction of all images that may be unreadable.
         progress: Called with the set's name and the number of images done since the last call.
         keep: A folder where scores are kept until all is done, so that a killed evaluation goes on
-            when it is started again. Needs a predictor with an `identity`. With a `Keeper` they
+            when it is started again. Needs a predictor with an `identity`. With a `ScoreLogs` they
             stay until the caller removes them.
         threshold: A logit found on other images, for `Metrics.calibrated_accuracy`; see
             `calibrated_threshold`.
@@ -177,12 +77,12 @@ def evaluate(
     """
     unreadable = Unreadable(sum(len(s.records) for s in sets), max_unreadable)
     identity = getattr(predictor, "identity", None)
-    keeper = keep if isinstance(keep, Keeper) or keep is None else Keeper(keep)
+    keeper = keep if isinstance(keep, ScoreLogs) or keep is None else ScoreLogs(keep)
     results = []
     for image_set in sets:
         own = image_set.protocol or protocol
-        kept = keeper.scores(identity, image_set.records, own) if keeper and identity else None
-        logits = score(
+        log = keeper.of(identity, image_set.records, own) if keeper and identity else None
+        logits = score_records(
             predictor,
             image_set.records,
             own,
@@ -190,7 +90,7 @@ def evaluate(
             batch_size,
             pipeline,
             functools.partial(progress, image_set.name) if progress else None,
-            kept,
+            log,
         )
         if np.isnan(logits).all():
             unreadable.nothing_left(f"the set {image_set.name}")

@@ -5,16 +5,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from npr_keras.config import PROTOCOLS, Preprocessing
 from npr_keras.evaluation.evaluate import SetResult, intervals_of, mean_over_sets, pooled
 from npr_keras.evaluation.published import METHOD, QUOTED, mean_of_sets, published_figures
-from npr_keras.findings import UNCALIBRATED, Calibration
-from npr_keras.profile import ModelProfile
+from npr_keras.profile import UNCALIBRATED, Calibration, ModelProfile
 from npr_keras.versions import versions
 
 
@@ -30,6 +29,7 @@ class Evaluation:
         threshold: The calibrated logit, if any.
         backend: What it was run by.
         profile: What is known about it; None where that is nothing.
+        unread: Dict from path to what was wrong with an image that the threshold was to be found on.
     """
 
     name: str
@@ -39,6 +39,12 @@ class Evaluation:
     threshold: float | None = None
     backend: str = ""
     profile: ModelProfile | None = None
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """What was wrong with each image that could not be read."""
+        return {**self.unread, **{k: v for r in self.results for k, v in r.unreadable.items()}}
 
     def calibration_of(self, result: SetResult) -> Calibration:
         """What logits mean on a set's pixels."""

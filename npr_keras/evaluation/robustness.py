@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from npr_keras.config import Preprocessing
-from npr_keras.data.perturb import PERTURBATIONS, STANDARD, perturb
+from npr_keras.data.perturb import perturb
 from npr_keras.data.records import Record
 from npr_keras.data.unreadable import Unreadable
-from npr_keras.errors import CheckpointError, ConfigError, LayoutError
-from npr_keras.evaluation.evaluate import batches_by_size
-from npr_keras.evaluation.kept import Keeper
+from npr_keras.errors import ConfigError, LayoutError
 from npr_keras.evaluation.metrics import average_precision
-from npr_keras.findings import Condition
+from npr_keras.profile import Condition
+from npr_keras.scoring.records import score_records
+from npr_keras.scoring.score_log import ScoreLogs
+from npr_keras.tables import PERTURBATIONS, standard_conditions
 
 
 def measure_robustness(
     predictor,
     records: Sequence[Record],
     protocol: Preprocessing,
-    conditions: Sequence[tuple[str, float]] = STANDARD,
+    conditions: Sequence[tuple[str, float]] = (),
     threshold: float = 0.0,
     batch_size: int = 32,
     unreadable: Unreadable | None = None,
     progress: Callable[[str, int], None] | None = None,
-    keep: Keeper | None = None,
+    keep: ScoreLogs | None = None,
 ) -> list[Condition]:
-    """Judges a detector on the same images under each condition.
+    """Evaluates a detector on the same images under each condition.
 
     Args:
         predictor: What scores the images.
         records: Real and generated ones.
         protocol: How they become pixels, after what they went through.
-        conditions: Pairs of a kind, see `npr_keras.data.perturb`, and an amount.
+        conditions: Pairs of a kind, see `npr_keras.tables.PERTURBATIONS`, and an amount; by default
+            the table's standard ones.
         threshold: The logit that accuracies are taken at.
         batch_size: As for `npr_keras.evaluation.evaluate.evaluate`.
         unreadable: Where images that cannot be read are reported; by default 1 % may be.
@@ -50,6 +53,7 @@ def measure_robustness(
         CheckpointError: If the predictor gives NaN.
         TooManyUnreadableError: Beyond the limit that `unreadable` was made with.
     """
+    conditions = conditions or standard_conditions()
     for kind, amount in conditions:
         if kind not in PERTURBATIONS:
             known = ", ".join(PERTURBATIONS)
@@ -65,40 +69,22 @@ def measure_robustness(
     measured = []
     for kind, amount in conditions:
         name = condition_name(kind, amount)
-        kept = keep.scores(f"{identity} {name}", records, protocol) if keep and identity else None
-        told = (lambda done, name=name: progress(name, done)) if progress else None
-        logits = _scores(
-            predictor, records, protocol, (kind, amount), unreadable, batch_size, told, kept
+        logits = score_records(
+            predictor,
+            records,
+            protocol,
+            unreadable,
+            batch_size,
+            progress=functools.partial(progress, name) if progress else None,
+            log=keep.of(f"{identity} {name}", records, protocol) if keep and identity else None,
+            change=functools.partial(_perturbed, kind, amount),
         )
         measured.append(_condition(kind, amount, labels, logits, threshold, protocol))
     return measured
 
 
-def _scores(predictor, records, protocol, condition, unreadable, batch_size, progress, kept):
-    """Logits of the images under one condition; NaN for those that cannot be read."""
-    from npr_keras.data.stream import stream_through  # imports Keras
-
-    logits = kept.read() if kept else np.full(len(records), np.nan, np.float32)
-    kind, amount = condition
-    left = np.flatnonzero(np.isnan(logits))
-    if progress and len(left) < len(records):
-        progress(len(records) - len(left))
-    images = stream_through(
-        [records[i] for i in left],
-        lambda pixels, place: perturb(pixels, kind, amount, int(left[place])),
-        protocol,
-        unreadable,
-    )
-    for positions, pixels in batches_by_size(images, batch_size):
-        indices = left[positions]
-        logits[indices] = predictor.predict(pixels)
-        if np.isnan(logits[indices]).any():
-            raise CheckpointError("The model gives NaN instead of a logit: its weights are broken.")
-        if kept:
-            kept.append(indices, logits[indices])
-        if progress:
-            progress(len(indices))
-    return logits
+def _perturbed(kind: str, amount: float, pixels: np.ndarray, index: int) -> np.ndarray:
+    return perturb(pixels, kind, amount, index)
 
 
 def _condition(kind, amount, labels, logits, threshold, protocol) -> Condition:
@@ -114,6 +100,18 @@ def _condition(kind, amount, labels, logits, threshold, protocol) -> Condition:
         protocol.name,
         threshold,
     )
+
+
+def merged(stored: Sequence[Condition], found: Sequence[Condition]) -> tuple[Condition, ...]:
+    """What is stored from now on: new measurements in the place of old ones of the same condition."""
+    new = {(c.kind, c.amount, c.protocol) for c in found}
+    left = [
+        c
+        for c in stored
+        if (c.kind, c.amount, c.protocol) not in new
+        and (c.protocol != found[0].protocol or c.threshold == found[0].threshold)
+    ]
+    return (*left, *found)
 
 
 def condition_name(kind: str, amount: float) -> str:

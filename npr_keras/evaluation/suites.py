@@ -221,3 +221,33 @@ def _by_name(folder: Path, names: Sequence[str]) -> list[Path]:
     matches = [c for n in names for c in children if c.name == n]
     matches += [c for n in names for c in children if c.name.lower() == n.lower()]
     return list(dict.fromkeys(matches))
+
+
+def described(suite: Suite, located: Located | None) -> dict:
+    """A suite as plain values; what is on disk of it where `located` is given."""
+    sets: list[dict] = [
+        {
+            "folder": sub.folder,
+            "generator": sub.generator,
+            "protocol": sub.protocol,
+            "classes": list(sub.classes),
+            "reals": sub.reals,
+            "images": sub.images,
+        }
+        for sub in suite.sets
+    ]
+    values: dict = {
+        "suite": suite.name,
+        "title": suite.title,
+        "table": suite.table,
+        "origin": suite.origin,
+        "sets": sets,
+    }
+    if located:
+        for row in sets:
+            path = located.found.get(row["folder"])
+            row["path"] = os.fspath(path) if path else None
+        values["root"] = os.fspath(located.root) if located.root else None
+        values["missing"] = list(located.missing)
+        values["extra"] = list(located.extra)
+    return values

@@ -1,4 +1,4 @@
-"""The verdicts of an evaluation's images: those of `npr-keras predict`, from scores that are there."""
+"""An evaluation image by image: its rows, and the verdicts that `npr-keras predict` would give."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from npr_keras.data.examine import examine
 from npr_keras.errors import UnreadableImageError
 from npr_keras.evaluation.report import Evaluation
+from npr_keras.forensics.examine import examine
 from npr_keras.profile import ModelProfile
 from npr_keras.verdict import Prediction, conclude
 
@@ -47,3 +47,33 @@ def verdicts_of(
                 if progress:
                     progress(1)
     return found
+
+
+def score_rows(
+    evaluation: Evaluation, verdicts: dict[tuple[str, str, str], Prediction] | None = None
+) -> list[dict]:
+    """A flat row for each image: path, label, set, class, logit, probability, what was wrong.
+
+    Args:
+        evaluation: Of one detector.
+        verdicts: Of `verdicts_of`, for the verdict and its reasons.
+    """
+    rows = []
+    for result in evaluation.results:
+        probability = evaluation.calibration_of(result).probability
+        for record, logit in zip(result.records, result.logits.tolist(), strict=True):
+            row = {
+                "model": evaluation.name,
+                "path": record.path,
+                "label": record.label,
+                "suite": result.suite,
+                "set": result.name,
+                "class": record.class_name,
+                "logit": logit,
+                "probability": logit if math.isnan(logit) else probability(logit),
+            }
+            if verdicts:
+                found = verdicts[result.suite, result.name, record.path]
+                row |= {"verdict": found.verdict, "reasons": "; ".join(found.reasons)}
+            rows.append({**row, "error": result.unreadable.get(record.path, "")})
+    return rows

@@ -8,7 +8,8 @@ from keras import ops
 from npr_keras.errors import ConfigError
 
 _DATA_FORMATS = ("channels_last", "channels_first")
-_INCOMPLETE = ("drop", "pad")
+_PADDINGS = ("valid", "same")
+_BEFORE = {"drop": "valid", "pad": "same"}  # version 0.1, as `incomplete`
 
 
 @keras.saving.register_keras_serializable(package="npr_keras")
@@ -20,7 +21,7 @@ class NPR(keras.layers.Layer):
     layers; those leave a relation among the pixels of a block that photographs do not have.
 
     The paper does not say what happens to rows and columns that do not fill a block, at the bottom
-    and on the right, and the official code fails on odd sizes: see `incomplete`.
+    and on the right, and the official code fails on odd sizes: see `padding`.
 
     The difference is taken in the dtype of the input and only then cast to the layer's compute
     dtype: under mixed precision the small differences between large pixel values survive.
@@ -31,8 +32,8 @@ class NPR(keras.layers.Layer):
             top left corner, `"avg"` for the block's mean, or `"max"` for its maximum (Table 7).
         scale: Float. Factor on the differences. 2/3 is not in the paper, but the official
             weights were trained with it.
-        incomplete: What becomes of blocks that are not whole: `"drop"`, or `"pad"`: the last row or
-            column goes on until they are, and what was added is cut off again.
+        padding: What becomes of blocks that are not whole: `"valid"` drops them; with `"same"` the
+            last row or column goes on until they are, and what was added is cut off again.
         data_format: `"channels_last"`, `"channels_first"`, or None for
             `keras.config.image_data_format()`.
         **kwargs: The arguments every Keras layer takes, `name` and `dtype`.
@@ -42,7 +43,7 @@ class NPR(keras.layers.Layer):
         `"channels_first"`. Height and width may be unknown; both at least `window`.
 
     Output shape:
-        As the input, height and width cut down to a multiple of `window` (`"drop"`).
+        As the input, height and width cut down to a multiple of `window` (`"valid"`).
 
     Raises:
         ConfigError: If an argument has a value it cannot have.
@@ -59,7 +60,7 @@ class NPR(keras.layers.Layer):
     """
 
     def __init__(
-        self, window=2, reference=1, scale=2 / 3, incomplete="drop", data_format=None, **kwargs
+        self, window=2, reference=1, scale=2 / 3, padding="valid", data_format=None, **kwargs
     ):
         super().__init__(**kwargs)
         if isinstance(window, bool) or not isinstance(window, int) or window < 2:
@@ -76,10 +77,9 @@ class NPR(keras.layers.Layer):
             )
         if isinstance(scale, bool) or not isinstance(scale, (int, float)):
             raise ConfigError(f"NPR: `scale` must be a number. Received: scale={scale!r}")
-        if incomplete not in _INCOMPLETE:
+        if padding not in _PADDINGS:
             raise ConfigError(
-                f"NPR: `incomplete` must be one of {_INCOMPLETE}. "
-                f"Received: incomplete={incomplete!r}"
+                f"NPR: `padding` must be one of {_PADDINGS}. Received: padding={padding!r}"
             )
         if data_format is None:
             data_format = keras.config.image_data_format()
@@ -91,7 +91,7 @@ class NPR(keras.layers.Layer):
         self.window = window
         self.reference = reference
         self.scale = float(scale)
-        self.incomplete = incomplete
+        self.padding = padding
         self.data_format = data_format
         self.autocast = False  # the subtraction comes before the cast, see the docstring
 
@@ -106,7 +106,7 @@ class NPR(keras.layers.Layer):
         x = ops.reshape(x, blocks)  # (B, H/l, l, W/l, l, C) or (B, C, H/l, l, W/l, l)
         x = (x - self._reference_pixels(x)) * self.scale
         x = ops.reshape(x, flat)
-        if self.incomplete == "pad":
+        if self.padding == "same":
             for axis, side in zip(self._spatial_axes(), sides, strict=True):
                 x = _cut(x, axis, side)
         return ops.cast(x, self.compute_dtype)
@@ -114,7 +114,7 @@ class NPR(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         shape = list(input_shape)
         for axis in self._spatial_axes():
-            if shape[axis] is not None and self.incomplete == "drop":
+            if shape[axis] is not None and self.padding == "valid":
                 shape[axis] -= shape[axis] % self.window
         return tuple(shape)
 
@@ -127,10 +127,17 @@ class NPR(keras.layers.Layer):
             window=self.window,
             reference=self.reference,
             scale=self.scale,
-            incomplete=self.incomplete,
+            padding=self.padding,
             data_format=self.data_format,
         )
         return config
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        if "incomplete" in config:
+            config["padding"] = _BEFORE[config.pop("incomplete")]
+        return super().from_config(config)
 
     def _spatial_axes(self):
         return (1, 2) if self.data_format == "channels_last" else (2, 3)
@@ -140,7 +147,7 @@ class NPR(keras.layers.Layer):
         side = ops.shape(x)[axis]
         if isinstance(side, int) and side % self.window == 0:
             return x
-        if self.incomplete == "drop":
+        if self.padding == "valid":
             # In this form JAX sees, for a side that is not known yet, that blocks fill it.
             return _cut(x, axis, side // self.window * self.window)
         last = [slice(None)] * 4

@@ -1,4 +1,4 @@
-"""The representations that can stand before the trunk, by name."""
+"""The representations that can stand before a backbone, by name."""
 
 from __future__ import annotations
 
@@ -8,23 +8,16 @@ from collections.abc import Mapping
 import keras
 
 from npr_keras.errors import ConfigError
-from npr_keras.layers.npr import NPR
-from npr_keras.layers.rivals import HaarHH, HighPass
+from npr_keras.tables import REPRESENTATIONS, load_code
 
-REPRESENTATIONS = {
-    "npr": NPR,
-    "pixels": keras.layers.Identity,
-    "high-pass": HighPass,
-    "haar-hh": HaarHH,
-}
 _NOT_SHOWN = ("name", "trainable", "dtype", "data_format")
 
 
 def make_representation(layer: str = "npr", **arguments) -> keras.layers.Layer:
-    """A layer from (B, H, W, 3), float32 normalised pixels, to (B, H', W', 3).
+    """A layer from (B, H, W, 3), float32 normalised pixels, to (B, H', W', C).
 
     Args:
-        layer: One of `REPRESENTATIONS`.
+        layer: One of `npr_keras.tables.REPRESENTATIONS`.
         **arguments: The layer's.
 
     Raises:
@@ -34,7 +27,7 @@ def make_representation(layer: str = "npr", **arguments) -> keras.layers.Layer:
         raise ConfigError(
             f"The representation must be one of {', '.join(REPRESENTATIONS)}. Received: {layer!r}"
         )
-    made = REPRESENTATIONS[layer]
+    made = load_code(REPRESENTATIONS[layer])
     known = [n for n in inspect.signature(made.__init__).parameters if n not in ("self", "kwargs")]
     unknown = sorted(set(arguments) - set(known))
     if unknown:
@@ -42,16 +35,16 @@ def make_representation(layer: str = "npr", **arguments) -> keras.layers.Layer:
             f"The representation {layer} has no {', '.join(unknown)}. "
             f"Known: {', '.join(known) or 'no argument'}"
         )
-    if made is NPR:
+    if "data_format" in known:
         arguments = {"data_format": "channels_last", **arguments}
     return made(name="representation", **arguments)
 
 
 def completed_config(class_name: str, config: Mapping) -> dict:
     """A layer's stored arguments with those that were added since; unknown layers stay as they are."""
-    for layer in REPRESENTATIONS.values():
-        if layer.__name__ == class_name:
-            return layer.from_config(dict(config)).get_config()
+    for code in REPRESENTATIONS.values():
+        if code.endswith(f":{class_name}"):
+            return load_code(code).from_config(dict(config)).get_config()
     return dict(config)
 
 

@@ -10,28 +10,23 @@ import keras
 import numpy as np
 from keras import initializers, layers
 
-from npr_keras.config import PROTOCOLS, DetectorConfig
+from npr_keras.config import PROTOCOLS
 from npr_keras.data.arrays import as_batch, require_range
 from npr_keras.errors import CheckpointError, ConfigError
 from npr_keras.layers.normalise import Normalise
 from npr_keras.layers.npr import NPR
 from npr_keras.layers.precision import at_least_float32
-from npr_keras.models.blocks import bottleneck, stem
+from npr_keras.models.backbones.base import Backbone, described, fast_data_format, make_backbone
 from npr_keras.profile import ModelProfile
-
-_STEM, _POOL, _HEAD = (
-    "conv1",
-    "pool",
-    "fc1",
-)  # the official checkpoint's names, of those that it has
 
 
 @keras.saving.register_keras_serializable(package="npr_keras")
 class Detector(keras.Model):
-    """Normalises pixels, takes a representation of them, and classifies it with a small ResNet.
+    """Normalises pixels, takes a representation of them, and classifies it.
 
-    A functional model. With the defaults it is the official NPR detector: 1,437,761 trainable
-    parameters, and every intermediate figure the same.
+    A functional model: representation, backbone, mean over positions, one dense layer. With the
+    defaults it is the official NPR detector: 1,437,761 trainable parameters, and every intermediate
+    figure the same.
 
     Under a half-precision policy the normalised pixels, the representation, the pooling and the
     logit stay in float32: half precision would round away the differences between neighbours that
@@ -41,7 +36,7 @@ class Detector(keras.Model):
     backend loads on the others, each with the layout that is fast there.
 
     Args:
-        config: A `DetectorConfig`.
+        backbone: A `Backbone`. Default: `ResNet()`, NPR's.
         representation: A layer from (B, H, W, 3), float32 normalised pixels, to (B, H', W', C).
             Default: `NPR()`. Ablations and rival representations go in here.
         profile: What is known about it, a `ModelProfile`. Default: images are resized to 256, and
@@ -50,13 +45,17 @@ class Detector(keras.Model):
         dtype: A dtype policy for its layers, such as "mixed_bfloat16". Default: the global one.
 
     Input shape:
-        (B, H, W, 3), RGB from 0 to 255, any float or integer dtype; H and W free.
+        (B, H, W, 3), RGB from 0 to 255, any float or integer dtype; H and W free, unless the
+        backbone says otherwise.
 
     Output shape:
         (B, 1), float32: the logit. Above 0 means generated.
 
+    Raises:
+        ConfigError: If an argument is of another kind.
+
     Example:
-        >>> detector = Detector(DetectorConfig())
+        >>> detector = Detector()
         >>> detector.count_params()
         1447873
 
@@ -65,20 +64,20 @@ class Detector(keras.Model):
     """
 
     def __init__(
-        self, config=None, representation=None, profile=None, name="npr", dtype=None, **kwargs
+        self, backbone=None, representation=None, profile=None, name="npr", dtype=None, **kwargs
     ):
-        if config is None:
-            config = DetectorConfig()
-        if not isinstance(config, DetectorConfig):
-            raise ConfigError(f"Detector: `config` must be a DetectorConfig. Received: {config!r}")
+        if backbone is None:
+            backbone = make_backbone()
+        if not isinstance(backbone, Backbone):
+            raise ConfigError(f"Detector: `backbone` must be a Backbone. Received: {backbone!r}")
         if profile is None:
             profile = ModelProfile(PROTOCOLS["resize256"])
         if not isinstance(profile, ModelProfile):
             raise ConfigError(f"Detector: `profile` must be a ModelProfile. Received: {profile!r}")
         with _policy(dtype):
-            representation, inputs, outputs = _network(config, representation)
+            representation, inputs, outputs = _network(backbone, representation)
             super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
-        self.config = config
+        self.backbone = backbone
         self.representation = representation
         self.profile = profile
         self._given_dtype = dtype
@@ -95,23 +94,27 @@ class Detector(keras.Model):
 
     @property
     def stem(self):
-        """The trunk's first convolution, on the representation."""
-        return self.get_layer(_STEM)
+        """A padding and the convolution behind it that NPR can fold into; None where there is none."""
+        return self.backbone.stem and tuple(map(self.get_layer, self.backbone.stem))
 
     @property
-    def stem_padding(self):
-        """The padding in front of `stem`."""
-        return self.get_layer(f"{_STEM}_pad")
+    def has_positions(self) -> bool:
+        """Whether there are features of each position, so that a map can show where."""
+        return any(layer.name == self.backbone.pool_name for layer in self.layers)
 
-    @property
-    def pool(self):
-        """The mean over positions: what goes in are the features that activation maps are made of."""
-        return self.get_layer(_POOL)
+    def features_in(self, model):
+        """Symbolic features: of each position, in `fast_data_format()`, or of the whole image.
+
+        Args:
+            model: This detector, or a graph with layers of the same names.
+        """
+        part = self.backbone.pool_name if self.has_positions else self.backbone.head_name
+        return model.get_layer(part).input
 
     @property
     def head(self):
-        """The last dense layer, from pooled features to the logit."""
-        return self.get_layer(_HEAD)
+        """The last dense layer, from features of the image to the logit."""
+        return self.get_layer(self.backbone.head_name)
 
     @property
     def preprocessing(self):
@@ -132,7 +135,7 @@ class Detector(keras.Model):
         return {
             "name": self.name,
             "trainable": self.trainable,
-            "config": self.config.to_dict(),
+            "backbone": described(self.backbone),
             "profile": self.profile.to_dict(),
             "representation": keras.saving.serialize_keras_object(self.representation),
             "dtype": dtype if dtype is None else keras.dtype_policies.get(dtype).name,
@@ -145,10 +148,12 @@ class Detector(keras.Model):
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
         frozen, quantized = config.pop("frozen", ()), config.pop("quantized", {})
-        network = dict(config["config"])
-        if "profile" not in config:  # version 0.1 kept both in one
+        network = dict(
+            config.pop("config", {}) or config["backbone"]
+        )  # version 0.1 knew one backbone
+        if "profile" not in config:  # and kept both in one
             config["profile"] = {k: network.pop(k) for k in _PROFILE if k in network}
-        config["config"] = DetectorConfig.from_dict(network)
+        config["backbone"] = make_backbone(**network)
         config["profile"] = ModelProfile.from_dict(config["profile"])
         config["representation"] = keras.saving.deserialize_keras_object(
             config["representation"], custom_objects=custom_objects
@@ -162,7 +167,7 @@ class Detector(keras.Model):
         return detector
 
 
-def _network(config: DetectorConfig, representation):
+def _network(backbone: Backbone, representation):
     """The functional graph: its representation layer, its input and its output."""
     precise = at_least_float32(keras.config.dtype_policy().compute_dtype)
     if representation is None:
@@ -172,31 +177,20 @@ def _network(config: DetectorConfig, representation):
             "Detector: `representation` must be a Keras layer, such as npr_keras.layers.NPR(). "
             f"Received: {representation!r}"
         )
-    data_format = _fast_data_format()
     inputs = keras.Input((None, None, 3), dtype="float32", name="pixels")
-    x = Normalise(config.mean, config.std, dtype=precise, name="normalise")(inputs)
-    x = representation(x)
-    if data_format == "channels_first":
-        x = layers.Permute((3, 1, 2), name="channels_first")(x)
-    x = stem(x, config.width, data_format)
-    for stage, units in enumerate(config.blocks):
-        for unit in range(units):
-            x = bottleneck(
-                x,
-                filters=config.width * 2**stage,
-                strides=2 if stage > 0 and unit == 0 else 1,
-                project=unit == 0,
-                data_format=data_format,
-                name=f"layer{stage + 1}_{unit}",
-            )
-    x = layers.GlobalAveragePooling2D(data_format=data_format, dtype=precise, name=_POOL)(x)
+    x = Normalise(backbone.mean, backbone.std, dtype=precise, name="normalise")(inputs)
+    x = backbone.build(representation(x))
+    if len(x.shape) == 4:
+        x = layers.GlobalAveragePooling2D(
+            data_format=fast_data_format(), dtype=precise, name=backbone.pool_name
+        )(x)
     bound = 1 / math.sqrt(x.shape[-1])  # torch.nn.Linear's default for weight and bias
     outputs = layers.Dense(
         1,
         kernel_initializer=initializers.RandomUniform(-bound, bound),
         bias_initializer=initializers.RandomUniform(-bound, bound),
         dtype=precise,
-        name=_HEAD,
+        name=backbone.head_name,
     )(x)
     return representation, inputs, outputs
 
@@ -229,8 +223,3 @@ def _batch(x):
 
 
 _PROFILE = ("preprocessing", "calibration", "robustness")
-
-
-def _fast_data_format():
-    """The trunk's memory layout. torch transposes around every layer in channels_last."""
-    return "channels_first" if keras.backend.backend() == "torch" else "channels_last"

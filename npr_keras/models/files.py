@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import zipfile
@@ -74,6 +75,21 @@ def load_detector(path: str | os.PathLike, compile: bool = False) -> Detector:
             "are to be made is not known."
         )
     return model
+
+
+def store_in_profile(model: str | os.PathLike, **fields) -> None:
+    """Writes settings of a detector into its `.keras` file, atomically; weights stay as they are.
+
+    Args:
+        model: The file, or the folder that holds it.
+        fields: Fields of `ModelProfile`, such as `calibration` and `robustness`.
+    """
+    detector = load_detector(model)
+    profile = dataclasses.replace(detector.profile, **fields)
+    if profile == detector.profile:  # the same again: the file stays the one that was exported
+        return
+    detector.profile = profile
+    save_detector(detector, model_file(model))
 
 
 def _require_ending(path):

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from npr_keras.atomic import replacing
-from npr_keras.config import DetectorConfig
-from npr_keras.errors import CheckpointError, MissingPackageError
+from npr_keras.errors import CheckpointError
 from npr_keras.layers.npr import NPR
+from npr_keras.models.backbones.base import make_backbone
+from npr_keras.packages import import_needed
 
 _BATCH_NORM = {
     "weight": "gamma",
@@ -47,7 +48,8 @@ def name_map(detector) -> dict[str, tuple[Any, str]]:
         `"dense"`, or `"vector"`.
     """
     names = {}
-    for layer in sorted(detector.layers, key=lambda layer: _official_position(layer.name)):
+    position = detector.backbone.official_position
+    for layer in sorted(detector.layers, key=lambda layer: position(layer.name)):
         prefix = _official_name(layer.name)
         kind = type(layer).__name__
         if kind == "Conv2D":
@@ -64,16 +66,6 @@ def name_map(detector) -> dict[str, tuple[Any, str]]:
 def _official_name(name: str) -> str:
     """`layer1_0_downsample_0` -> `layer1.0.downsample.0`; `conv1` stays."""
     return name.replace("_", ".")
-
-
-def _official_position(name: str):
-    """Sorts layers as the official module lists them: a unit's shortcut after its convolutions."""
-    stage, _, rest = name.partition("_")
-    if not stage.startswith("layer"):
-        return (0 if stage in ("conv1", "bn1") else 2, stage != "conv1", "", "")
-    unit, _, part = rest.partition("_")
-    index = "".join(filter(str.isdigit, part))
-    return (1, stage, int(unit), (part.startswith("downsample"), index, part.startswith("bn")))
 
 
 def to_state_dict(detector) -> dict[str, np.ndarray]:
@@ -146,16 +138,15 @@ def _bare(key: str) -> str:
 
 
 def _require_official(detector):
-    layer, config, official = detector.representation, detector.config, DetectorConfig()
-    options = [
-        getattr(layer, name, None) for name in ("window", "reference", "scale", "incomplete")
-    ]
+    layer, backbone = detector.representation, detector.backbone
+    options = [getattr(layer, name, None) for name in ("window", "reference", "scale", "padding")]
+    official = make_backbone()
     differing = [
-        f"{name}={getattr(config, name)}"
-        for name in ("blocks", "width", "mean", "std")
-        if getattr(config, name) != getattr(official, name)
+        f"{name}={value}"
+        for name, value in backbone.to_dict().items()
+        if type(backbone) is not type(official) or value != getattr(official, name)
     ]
-    if type(layer) is not NPR or options != [2, 1, 2 / 3, "drop"]:
+    if type(layer) is not NPR or options != [2, 1, 2 / 3, "valid"]:
         shown = ", ".join(map(str, options)) if type(layer) is NPR else ""
         differing.append(f"{type(layer).__name__}({shown})")
     if differing:
@@ -231,14 +222,7 @@ def save_pth(state: Mapping[str, np.ndarray], path: str | os.PathLike) -> None:
 
 
 def _torch():
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingPackageError(
-            "Official checkpoints are read and written with PyTorch, which is not installed. "
-            'pip install "npr-keras[torch]"'
-        ) from error
-    return torch
+    return import_needed("torch", "An official checkpoint")
 
 
 def _summary(value) -> str:

@@ -14,7 +14,7 @@ from npr_keras.evaluation.calibrate import Bin, expected_calibration_error
 from npr_keras.evaluation.evaluate import SetResult
 from npr_keras.evaluation.metrics import FIGURES
 from npr_keras.evaluation.published import METHOD, published_figures
-from npr_keras.findings import Condition
+from npr_keras.profile import Condition
 
 # Colours that people with any colour vision tell apart (Okabe and Ito, "Color Universal Design").
 REAL_COLOUR, FAKE_COLOUR = "#0072b2", "#d55e00"

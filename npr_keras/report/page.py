@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import io
 import math
 import os
@@ -13,10 +12,11 @@ from importlib import resources
 import numpy as np
 
 from npr_keras.data.decode import decode
-from npr_keras.errors import MissingPackageError, UnreadableImageError
+from npr_keras.errors import UnreadableImageError
 from npr_keras.evaluation.metrics import FIGURES
 from npr_keras.evaluation.published import QUOTED
 from npr_keras.evaluation.report import Evaluation, worst_mistakes
+from npr_keras.packages import require
 from npr_keras.report.tables import (
     NOTE,
     QUOTATION,
@@ -32,14 +32,6 @@ MISTAKES = 8  # of either kind, shown for each detector
 _THUMBNAIL = 160  # pixels, the longer side
 
 
-def check_installed() -> None:
-    """Raises MissingPackageError unless the extra `report` is installed."""
-    if not all(map(importlib.util.find_spec, ("jinja2", "matplotlib"))):
-        raise MissingPackageError(
-            'The page needs jinja2 and matplotlib: pip install "npr-keras[report]"'
-        )
-
-
 def html_page(report: dict, evaluations: Sequence[Evaluation]) -> str:
     """The page.
 
@@ -47,7 +39,7 @@ def html_page(report: dict, evaluations: Sequence[Evaluation]) -> str:
         report: See `npr_keras.evaluation.report.build_report`.
         evaluations: What it was built from.
     """
-    check_installed()
+    require("The page", "jinja2", "matplotlib")
     import jinja2
 
     text = resources.files("npr_keras.report").joinpath("page.html").read_text("utf-8")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from npr_keras.atomic import write_text
 from npr_keras.errors import ConfigError
 from npr_keras.evaluation.published import QUOTED
+from npr_keras.packages import require
 
 if TYPE_CHECKING:
     from npr_keras.evaluation.report import Evaluation
@@ -36,9 +37,7 @@ def check_report_path(path: str | os.PathLike) -> None:
     if not path.absolute().parent.is_dir():
         raise ConfigError(f"No such folder: {path.parent}, for the report {path.name}")
     if path.suffix.lower() == ".html":
-        from npr_keras.report.page import check_installed
-
-        check_installed()
+        require("The page", "jinja2", "matplotlib")
 
 
 def write_report(report: dict, evaluations: Sequence[Evaluation], path: str | os.PathLike) -> None:

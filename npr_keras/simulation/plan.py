@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from npr_keras.errors import ConfigError
-from npr_keras.settings import Config, is_int, is_number
+from npr_keras.settings import Config, Rule, choice, field_of, integer, is_int, number, required
 
 UPSAMPLERS = ("nearest", "bilinear", "transposed", "subpixel")
 # A control: the same networks at full resolution throughout. A detector that takes what they make
@@ -77,6 +77,19 @@ def parse_network(name: str) -> Network:
     return Network({2: 1, 4: 2, 8: 3}[scale], kernel, tail)
 
 
+_SIZE = Rule(
+    lambda v: is_int(v) and 32 <= v <= 1024 and v % 8 == 0,
+    "a multiple of 8 from 32 to 1024 (pixels)",
+    "integer",
+    32,
+    1024,
+)
+_NETWORKS = Rule(
+    lambda v: isinstance(v, tuple) and len(v) > 0 and len(set(v)) == len(v),
+    "different names of networks, such as x2k3t0",
+)
+
+
 @dataclass(frozen=True)
 class SimulationConfig(Config):
     """A simulated generator source, or a set to judge detectors on.
@@ -97,50 +110,36 @@ class SimulationConfig(Config):
         jpeg: Quality of the embedded photographs' JPEG files, 1 to 95; None for lossless ones.
     """
 
-    upsampler: str
-    count: int = 360
-    size: int = 256
-    seed: int = 1
-    networks: tuple[str, ...] = NETWORKS
-    steps: int = 400
-    layout: str = "source"
-    validation: float = 0.125
+    upsampler: str = required(choice(*OPERATORS))
+    count: int = field_of(
+        360,
+        integer(1, 10**6),
+        "Photographs, to validate included; each gives one real and one generated picture.",
+    )
+    size: int = field_of(
+        256,
+        _SIZE,
+        "Side of the pictures, in pixels, a multiple of 8. Other than 256: train --resize none.",
+    )
+    seed: int = field_of(1, integer(0, 2**32 - 1), "Of photographs and generators.")
+    networks: tuple[str, ...] = field_of(NETWORKS, _NETWORKS)
+    steps: int = field_of(400, integer(1, 10**6), "Training steps of the generators.")
+    layout: str = field_of(
+        "source",
+        choice(*LAYOUTS),
+        "source: train/ and val/, to train on; set: a sub-testset, its networks being classes.",
+    )
+    validation: float = field_of(0.125, number(0, 1, below=True))
     match_sharpness: bool = False
     photos: str | None = None
-    jpeg: int | None = None
+    jpeg: int | None = field_of(
+        None, integer(1, 95, optional=True), "Quality of the embedded photographs' files."
+    )
 
     def __post_init__(self):
-        self._require(self.upsampler in OPERATORS, "upsampler", f"one of {', '.join(OPERATORS)}")
-        self._require(self.layout in LAYOUTS, "layout", f"one of {', '.join(LAYOUTS)}")
-        self._require(
-            isinstance(self.networks, tuple)
-            and len(self.networks) > 0
-            and len(set(self.networks)) == len(self.networks),
-            "networks",
-            "different names of networks, such as x2k3t0",
-        )
+        super().__post_init__()
         for name in self.networks:
             parse_network(name)
-        for name, least, most in (("count", 1, 10**6), ("steps", 1, 10**6), ("seed", 0, 2**32 - 1)):
-            value = getattr(self, name)
-            self._require(
-                is_int(value) and least <= value <= most, name, f"an integer from {least} to {most}"
-            )
-        self._require(
-            is_int(self.size) and 32 <= self.size <= 1024 and self.size % 8 == 0,
-            "size",
-            "a multiple of 8 from 32 to 1024 (pixels)",
-        )
-        self._require(
-            is_number(self.validation) and 0 <= self.validation < 1,
-            "validation",
-            "a fraction from 0 to below 1",
-        )
-        self._require(
-            self.jpeg is None or (is_int(self.jpeg) and 1 <= self.jpeg <= 95),
-            "jpeg",
-            "None or a quality from 1 to 95",
-        )
         self._require(
             self.count - self.validation_count >= len(self.networks),
             "count",

@@ -11,17 +11,22 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from npr_keras.config import PROTOCOLS, DetectorConfig, Preprocessing, TrainingConfig
+from npr_keras.config import PROTOCOLS, Preprocessing, TrainingConfig
 from npr_keras.data.dataset import TrainingImages
 from npr_keras.data.records import Source, count_labels
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import NPRKerasError, RunError
-from npr_keras.evaluation.evaluate import metrics_of, score
+from npr_keras.evaluation.evaluate import metrics_of
+from npr_keras.layers.representation import make_representation
 from npr_keras.models import Detector
 from npr_keras.models.accuracy import accuracy
-from npr_keras.predict import KerasPredictor
+from npr_keras.models.backbones.base import Backbone, make_backbone
 from npr_keras.profile import ModelProfile
+from npr_keras.runtimes.keras_file import KerasPredictor
+from npr_keras.scoring.records import score_records
 from npr_keras.simulation.plan import is_simulated
+from npr_keras.tables import get_method
+from npr_keras.training.linear import fit_head
 from npr_keras.training.model_card import model_card
 from npr_keras.training.run_folder import RunFolder
 from npr_keras.versions import versions
@@ -52,13 +57,14 @@ class TrainingResult:
 def train(
     source: Source,
     config: TrainingConfig | None = None,
-    detector_config: DetectorConfig | None = None,
+    backbone: Backbone | None = None,
     representation: keras.layers.Layer | None = None,
     preprocessing: Preprocessing | None = None,
     out: str | os.PathLike = "saved_models/npr",
     resume: bool = False,
     pipeline: str = "auto",
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    method: str = "npr",
 ) -> TrainingResult:
     """Trains a detector and writes it to a folder.
 
@@ -67,27 +73,36 @@ def train(
 
     Args:
         source: What to train on, see `find_source`.
-        config: The recipe. Default: the official one.
-        detector_config, representation: As for `Detector`.
-        preprocessing: How the detector makes its pixels when it scores; by default
-            `config.scoring`.
+        config: The recipe. Default: the method's.
+        backbone, representation: As for `Detector`. Default: the method's.
+        preprocessing: How the detector makes its pixels when it scores; by default as the method
+            does, or `config.scoring`.
         out: The run's folder, see `RunFolder`.
         resume: Whether to go on with a run that is there.
         pipeline: See `npr_keras.data.pipeline.PIPELINES`.
         callbacks: Keras callbacks. At an epoch's end their `logs` hold the row of the history.
+        method: One of `npr_keras.tables.DETECTORS`: whether it is the last layer alone that is
+            fitted, and what stands for whatever is None here.
 
     Raises:
+        ConfigError: If there is no such method.
         RunError: If the folder does not allow it, or training diverged.
         TooManyUnreadableError: If more images are unreadable than `config` allows.
     """
-    config = config or TrainingConfig()
+    row = get_method(method)
+    config = config or TrainingConfig.from_dict(row.recipe)
     run = RunFolder(out)
     previous_policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.precision)
     try:
         keras.utils.set_random_seed(config.seed)
-        profile = ModelProfile(preprocessing or config.scoring, simulated=is_simulated(source))
-        detector = Detector(detector_config, representation, profile)
+        pixels = preprocessing or PROTOCOLS.get(row.protocol) or config.scoring
+        profile = ModelProfile(pixels, simulated=is_simulated(source))
+        detector = Detector(
+            backbone or make_backbone(**row.backbone),
+            representation or make_representation(**row.representation),
+            profile,
+        )
         settings = _settings(source, config, detector)
         done = run.begin(settings, resume)
         if done:
@@ -97,9 +112,12 @@ def train(
         unreadable = Unreadable(len(source.train) + len(source.val), config.max_unreadable)
         if done < config.epochs:
             images = TrainingImages(source.train, config, unreadable)
-            batches = images.batches(done, config.epochs, pipeline)
             keeper = _EpochKeeper(run, images, source.val, pipeline)
-            _fit(detector, images, batches, done, [keeper, *callbacks])
+            if row.fitted == "features":
+                fit_head(detector, images, [keeper, *callbacks], pipeline)
+            else:
+                batches = images.batches(done, config.epochs, pipeline)
+                _fit(detector, images, batches, done, [keeper, *callbacks])
     finally:
         keras.config.set_dtype_policy(previous_policy)
     history = run.history()
@@ -183,7 +201,7 @@ class _EpochKeeper(keras.callbacks.Callback):
     def _validate(self):
         if not self.val:
             return {}
-        logits = score(
+        logits = score_records(
             KerasPredictor(self.model),
             self.val,
             validation_protocol(self.images.config),
@@ -211,7 +229,7 @@ def _settings(source: Source, config: TrainingConfig, detector: Detector) -> dic
             "fingerprint": source.fingerprint(),
         },
         "training": config.to_dict(),
-        "detector": parts["config"],
+        "detector": parts["backbone"],
         "preprocessing": detector.preprocessing.to_dict(),
         "simulated": detector.profile.simulated,
         "representation": {"class_name": layer["class_name"], "config": layer["config"]},

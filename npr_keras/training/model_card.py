@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 from npr_keras.layers.representation import representation_text
+from npr_keras.models.backbones.base import make_backbone
 from npr_keras.profile import SIMULATED_NOTICE
 
 
@@ -33,7 +34,7 @@ def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) 
         f"classes {', '.join(c or '(none)' for c in source['classes'])} |",
         f"| source | `{settings['source_path']}`, fingerprint `{source['fingerprint'][:16]}` |",
         f"| representation | {representation} |",
-        f"| trunk | {' + '.join(map(str, detector['blocks']))} bottlenecks, width {detector['width']} |",
+        f"| backbone | {make_backbone(**detector).describe()} |",
         f"| pixels when scoring | {decided['preprocessing']['name']} |",
         f"| pixels in training | resize {training['resize']}, random crop {training['crop']}, "
         f"flip {training['flip']}{_spoilt(training)} |",

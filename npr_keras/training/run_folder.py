@@ -167,7 +167,7 @@ def _completed(settings: dict, new: dict) -> dict:
     layer = settings["representation"]
     layer = {**layer, "config": completed_config(layer["class_name"], layer["config"])}
     training = TrainingConfig.from_dict(settings["training"]).to_dict()
-    detector = dict(settings["detector"])
+    detector = {"backbone": "resnet", **settings["detector"]}  # 0.1 knew no other
     pixels = detector.pop("preprocessing", settings.get("preprocessing"))  # 0.1 kept it there
     for measured in ("calibration", "robustness"):
         detector.pop(measured, None)

@@ -52,7 +52,7 @@ def test_folders_have_names_that_every_disk_takes():
 
 def test_what_all_variants_say_themselves_is_not_shared():
     assert GRIDS["scale"].varies("representation", "scale")
-    assert not GRIDS["scale"].varies("representation", "incomplete")
+    assert not GRIDS["scale"].varies("representation", "padding")
     assert GRIDS["trunk"].varies("detector", "width")
     assert GRIDS["augmentation"].varies("training", "flip")
     assert GRIDS["input"].varies("training", "resize")

@@ -18,7 +18,7 @@ from npr_keras.data.decode import load
 from npr_keras.data.folder import find_source
 from npr_keras.errors import ConfigError
 from npr_keras.models import load_detector
-from npr_keras.predict import KerasPredictor
+from npr_keras.runtimes.keras_file import KerasPredictor
 
 DONE = Progress(None, "done", 0, 0)
 

@@ -4,15 +4,15 @@ import shutil
 
 import pytest
 
-from npr_keras.config import DetectorConfig
 from npr_keras.models import Detector, save_detector
+from npr_keras.models.backbones.resnet import ResNet
 
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory):
     """A small detector's file, untrained; nobody writes to it."""
     path = tmp_path_factory.mktemp("model") / "small.keras"
-    save_detector(Detector(DetectorConfig(blocks=(1, 1), width=8)), path)
+    save_detector(Detector(ResNet(blocks=(1, 1), width=8)), path)
     return path
 
 

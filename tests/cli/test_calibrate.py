@@ -10,8 +10,8 @@ import pytest
 from conftest import error_of, said
 from PIL import Image
 
-from npr_keras.findings import Calibration
 from npr_keras.models import load_detector
+from npr_keras.profile import Calibration
 
 
 def test_calibrate_then_predict_and_eval(invoke, own_model, make_set, make_images, tmp_path):
@@ -88,7 +88,7 @@ def test_calibrate_then_predict_and_eval(invoke, own_model, make_set, make_image
 def test_calibrate_takes_only_real_ones_for_real(
     invoke, stub_models, make_set, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("npr_keras.predict.calibration.store", lambda *args, **options: None)
+    monkeypatch.setattr("npr_keras.evaluation.calibration.store", lambda *args, **options: None)
     data = make_set(tmp_path / "train" / "cat", 61)
     command = ["calibrate", "--model", "any", "--reals", tmp_path, "--fpr", "5%"]
     done = invoke(*command, "--pipeline", "pydataset", "--json")

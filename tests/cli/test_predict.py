@@ -110,7 +110,7 @@ def test_bad_input(invoke, model, bad_input):
 
 def test_images_that_are_too_large(invoke, model, make_images, tmp_path, monkeypatch):
     make_images(tmp_path, 1, size=40)
-    monkeypatch.setattr("npr_keras.data.examine.MAX_PIXELS", 1000)
+    monkeypatch.setattr("npr_keras.forensics.examine.MAX_PIXELS", 1000)
     done = invoke("predict", tmp_path, "--model", model, "--protocol", "native")
     assert done.returncode == 1
     assert "40 x 40 pixels are more than are scored at once" in done.stdout
@@ -161,8 +161,8 @@ def test_paths_that_begin_as_images_do(
 
 def test_it_may_be_endless(model, make_images, tmp_path):
     """Predictions come while paths do: nothing waits for the end of the list."""
-    from npr_keras.predict import open_predictor
-    from npr_keras.predict.files import score_files
+    from npr_keras.runtimes.open import open_predictor
+    from npr_keras.scoring.files import score_files
 
     make_images(tmp_path, 1)
     taken = []
@@ -181,8 +181,8 @@ def test_it_may_be_endless(model, make_images, tmp_path):
 
 def test_a_slow_list_is_not_waited_for(model, make_images, tmp_path):
     """What was named is scored before the next name comes."""
-    from npr_keras.predict import open_predictor
-    from npr_keras.predict.files import score_files
+    from npr_keras.runtimes.open import open_predictor
+    from npr_keras.scoring.files import score_files
 
     make_images(tmp_path, 1)
     asked, more = threading.Event(), threading.Event()
@@ -202,8 +202,8 @@ def test_a_slow_list_is_not_waited_for(model, make_images, tmp_path):
 
 
 def test_a_list_that_fails_is_an_error(model):
-    from npr_keras.predict import open_predictor
-    from npr_keras.predict.files import score_files
+    from npr_keras.runtimes.open import open_predictor
+    from npr_keras.scoring.files import score_files
 
     def failing():
         raise OSError("the list is gone")

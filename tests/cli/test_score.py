@@ -63,8 +63,8 @@ def test_a_model_that_changes_is_read_again(own_model, make_images, tmp_path):
     import dataclasses
 
     import npr_keras
-    from npr_keras.findings import Calibration
-    from npr_keras.predict.calibration import store
+    from npr_keras.evaluation.calibration import store
+    from npr_keras.profile import Calibration
 
     make_images(tmp_path / "i", 1)
     path = tmp_path / "i" / "000.png"

@@ -7,7 +7,7 @@ import shlex
 import pytest
 from click.testing import CliRunner
 
-from npr_keras.simulation import named
+from npr_keras.simulation import builtin
 from npr_keras.simulation.plan import SimulationConfig
 from npr_keras_cli.main import main
 
@@ -19,7 +19,7 @@ def small_simulation(monkeypatch, tmp_path):
     """`simulated` as a matter of seconds, in a cache of its own."""
     monkeypatch.setenv("NPR_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(
-        named,
+        builtin,
         "SIMULATED",
         {
             "source": {".": SimulationConfig("nearest", count=40, validation=0.5, **SMALL)},

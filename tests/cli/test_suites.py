@@ -11,10 +11,10 @@ from click.testing import CliRunner
 from conftest import said
 from sklearn.metrics import average_precision_score
 
-from npr_keras.config import DetectorConfig
 from npr_keras.data.decode import load
 from npr_keras.evaluation.suites import get_suites
 from npr_keras.models import Detector, save_detector
+from npr_keras.models.backbones.resnet import ResNet
 from npr_keras_cli.main import main
 
 
@@ -25,7 +25,7 @@ def run(*arguments):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "small.keras"
-    save_detector(Detector(DetectorConfig(blocks=(1,), width=4)), path)
+    save_detector(Detector(ResNet(blocks=(1,), width=4)), path)
     return path
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from npr_keras.config import DetectorConfig
 from npr_keras.data.arrays import as_batch, as_pixels
 from npr_keras.errors import PixelError
 from npr_keras.models import Detector
-from npr_keras.predict import KerasPredictor
+from npr_keras.models.backbones.resnet import ResNet
+from npr_keras.runtimes.keras_file import KerasPredictor
 
 
 def test_what_is_taken(random):
@@ -60,7 +60,7 @@ def test_batches_that_are_none(random):
 
 @pytest.mark.every_backend
 def test_detectors_refuse_images_scaled_to_1(random):
-    detector = Detector(DetectorConfig(blocks=(1,), width=4))
+    detector = Detector(ResNet(blocks=(1,), width=4))
     pixels = random.integers(0, 256, (2, 16, 16, 3), np.uint8)
     for score in (detector.predict_on_batch, KerasPredictor(detector).predict):
         with pytest.raises(PixelError, match="scaled to 1"):

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from npr_keras.config import TrainingConfig
-from npr_keras.data.augment import EpochPlan, plan_epoch, random_crop, spoil
+from npr_keras.data.augment import EpochPlan, degrade, plan_epoch, random_crop
 
 
 def plan(count, seed=0, epoch=0, **recipe):
@@ -41,9 +41,9 @@ def test_blur_comes_before_compression():
     blurred = Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(1.5))
     file = io.BytesIO()
     blurred.save(file, "JPEG", quality=40)  # Pillow's default is 4:2:0
-    np.testing.assert_array_equal(spoil(pixels, 1.5, 40), np.asarray(Image.open(file)))
-    np.testing.assert_array_equal(spoil(pixels, 1.5, 0), np.asarray(blurred))
-    np.testing.assert_array_equal(spoil(pixels, 0.0, 0), pixels)
+    np.testing.assert_array_equal(degrade(pixels, 1.5, 40), np.asarray(Image.open(file)))
+    np.testing.assert_array_equal(degrade(pixels, 1.5, 0), np.asarray(blurred))
+    np.testing.assert_array_equal(degrade(pixels, 0.0, 0), pixels)
 
 
 def test_the_shuffle_is_full():

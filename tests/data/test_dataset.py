@@ -1,13 +1,14 @@
 import dataclasses
 import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from npr_keras.config import PROTOCOLS, TrainingConfig
-from npr_keras.data import decode, pipeline
+from npr_keras.data import decode
 from npr_keras.data.dataset import TrainingImages
 from npr_keras.data.folder import find_source
 from npr_keras.data.pipeline import choose_pipeline
@@ -200,7 +201,7 @@ def test_pipeline_names(monkeypatch):
     assert choose_pipeline("auto") == "tf.data"
     with pytest.raises(ConfigError, match="Received: 'tfdata'"):
         choose_pipeline("tfdata")
-    monkeypatch.setattr(pipeline, "_has_tensorflow", lambda: False)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
     assert choose_pipeline("auto") == "pydataset"
     with pytest.raises(MissingPackageError, match="pip install tensorflow"):
         choose_pipeline("tf.data")

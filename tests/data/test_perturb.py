@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npr_keras.data.perturb import PERTURBATIONS, STANDARD, perturb
+from npr_keras.data.perturb import perturb
 from npr_keras.errors import ConfigError
+from npr_keras.tables import PERTURBATIONS, standard_conditions
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_each_does_what_it_says(pixels):
 
 
 def test_the_same_every_time(pixels):
-    for kind, amount in STANDARD:
+    for kind, amount in standard_conditions():
         once, again = (perturb(pixels, kind, amount, seed=5) for _ in range(2))
         np.testing.assert_array_equal(once, again)
         assert once.dtype == np.uint8
@@ -38,6 +39,6 @@ def test_the_same_every_time(pixels):
 
 
 def test_unknown_kinds(pixels):
-    assert {kind for kind, _ in STANDARD} == set(PERTURBATIONS)
+    assert {kind for kind, _ in standard_conditions()} == set(PERTURBATIONS)
     with pytest.raises(ConfigError, match="Received: 'rotate'"):
         perturb(pixels, "rotate", 1)

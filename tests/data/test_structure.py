@@ -12,9 +12,9 @@ from PIL import Image
 
 from npr_keras.data import graph
 from npr_keras.data.decode import decode
-from npr_keras.data.history import read_history
 from npr_keras.data.structure import has_every_scan
 from npr_keras.errors import UnreadableImageError
+from npr_keras.forensics.history import read_history
 from npr_keras.simulation.photographs import embedded_photograph
 
 PIXELS = embedded_photograph(7, 0, 64)

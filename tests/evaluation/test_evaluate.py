@@ -6,7 +6,8 @@ from stubs import Brightness
 from npr_keras.config import PROTOCOLS
 from npr_keras.data.folder import find_sets
 from npr_keras.errors import CheckpointError, TooManyUnreadableError
-from npr_keras.evaluation.evaluate import batches_by_size, evaluate, mean_over_sets, pooled
+from npr_keras.evaluation.evaluate import evaluate, mean_over_sets, pooled
+from npr_keras.scoring.loop import batches_by_size
 
 NATIVE = PROTOCOLS["native"]
 

@@ -9,8 +9,8 @@ from npr_keras.data.folder import find_sets
 from npr_keras.data.perturb import perturb
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import CheckpointError, ConfigError, LayoutError
-from npr_keras.evaluation.kept import Keeper
 from npr_keras.evaluation.robustness import measure_robustness
+from npr_keras.scoring.score_log import ScoreLogs
 
 CONDITIONS = (("none", 0), ("jpeg", 60), ("noise", 20), ("resize", 0.5))
 
@@ -53,7 +53,7 @@ def test_stopped_and_gone_on_with(records, tmp_path):
 
     native = PROTOCOLS["native"]
     whole = measure_robustness(Brightness(), records, native, CONDITIONS, batch_size=6)
-    keeper = Keeper(tmp_path / "kept")
+    keeper = ScoreLogs(tmp_path / "kept")
     with pytest.raises(KeyboardInterrupt):
         measure_robustness(Stopping(), records, native, CONDITIONS, batch_size=6, keep=keeper)
     last = Stopping()

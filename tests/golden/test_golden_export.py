@@ -12,11 +12,13 @@ from PIL import Image
 
 from npr_keras.config import PROTOCOLS
 from npr_keras.data.decode import load
-from npr_keras.findings import Calibration, Condition
 from npr_keras.models import Detector, save_detector
 from npr_keras.models.official import from_state_dict, load_pth
-from npr_keras.predict import KerasPredictor, open_predictor, score_files, served_predictions
-from npr_keras.profile import ModelProfile
+from npr_keras.profile import Calibration, Condition, ModelProfile
+from npr_keras.runtimes.keras_file import KerasPredictor
+from npr_keras.runtimes.open import open_predictor
+from npr_keras.scoring.files import score_files
+from npr_keras.scoring.remote import served_predictions
 
 pytestmark = [
     pytest.mark.golden,
@@ -35,7 +37,7 @@ def cases(golden):
 
 
 def exported(golden, weights, protocol, folder, formats, quantize="float32", profile=None):
-    from npr_keras.export.export import export_detector
+    from npr_keras.exporting.export import export_detector
 
     detector = Detector(profile=profile or ModelProfile(PROTOCOLS[protocol]))
     from_state_dict(detector, load_pth(golden / f"official_{weights}.pth"))
@@ -116,8 +118,8 @@ def test_a_service_says_what_predict_says(golden, cases, tmp_path, protocol):
     """The golden images and their JPEG, resized and re-saved copies: one probability, one verdict."""
     from serving.conftest import Running
 
-    from npr_keras.serving import Client
-    from npr_keras.serving.models import ModelSettings
+    from npr_keras.client.client import Client
+    from npr_keras.server.models import ModelSettings
 
     conditions = [
         Condition(kind, amount, 0.97, found, 0.9, 200, protocol, -1.0)

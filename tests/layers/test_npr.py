@@ -58,7 +58,7 @@ def test_incomplete_blocks_go_on_with_their_last_pixels(random, window, referenc
     rows, columns = -13 % window, -7 % window
     padded = np.pad(images, ((0, 0), (0, rows), (0, columns), (0, 0)), mode="edge")
     expected = np.stack([npr_by_loops(image, window, reference, 1.0)[:13, :7] for image in padded])
-    layer = NPR(window, reference, 1.0, incomplete="pad", data_format=data_format)
+    layer = NPR(window, reference, 1.0, padding="same", data_format=data_format)
     if data_format == "channels_first":
         y = keras.ops.convert_to_numpy(layer(images.transpose(0, 3, 1, 2))).transpose(0, 2, 3, 1)
     else:
@@ -95,7 +95,7 @@ def test_top_left_pixels_are_exactly_zero(random):
                 "window": 3,
                 "reference": 9,
                 "scale": 1.5,
-                "incomplete": "pad",
+                "padding": "same",
                 "data_format": "channels_last",
             },
             (2, 10, 13, 3),

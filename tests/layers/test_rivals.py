@@ -9,10 +9,10 @@ from scipy import signal
 from npr_keras.errors import ConfigError
 from npr_keras.layers import HaarHH, HighPass
 from npr_keras.layers.representation import (
-    REPRESENTATIONS,
     make_representation,
     representation_text,
 )
+from npr_keras.tables import REPRESENTATIONS, load_code
 
 pytestmark = pytest.mark.every_backend
 
@@ -78,17 +78,17 @@ def test_integers_are_taken_as_numbers(layer_class, random):
 
 @pytest.mark.parametrize("name", list(REPRESENTATIONS))
 def test_a_detector_with_each_of_them(name, random, tmp_path):
-    from npr_keras.config import DetectorConfig
     from npr_keras.models import Detector, load_detector
+    from npr_keras.models.backbones.resnet import ResNet
 
     layer = make_representation(name)
-    detector = Detector(DetectorConfig(blocks=(1,), width=8), layer)
+    detector = Detector(ResNet(blocks=(1,), width=8), layer)
     pixels = random.integers(0, 256, (2, 33, 46, 3)).astype("float32")
     logits = keras.ops.convert_to_numpy(detector(pixels, training=False))
     assert logits.shape == (2, 1)
     detector.save(tmp_path / "model.keras")
     loaded = load_detector(tmp_path / "model.keras")
-    assert type(loaded.representation) is REPRESENTATIONS[name]
+    assert type(loaded.representation) is load_code(REPRESENTATIONS[name])
     again = keras.ops.convert_to_numpy(loaded(pixels, training=False))
     np.testing.assert_allclose(again, logits, atol=1e-6)
 
@@ -98,7 +98,7 @@ def test_by_name():
     assert (layer.window, layer.data_format, layer.name) == (3, "channels_last", "representation")
     text = representation_text("NPR", layer.get_config())
     assert text.startswith("NPR(window=3, reference=max, scale=0.66")
-    assert text.endswith("incomplete=drop)")
+    assert text.endswith("padding=valid)")
     assert representation_text("HaarHH", make_representation("haar-hh").get_config()) == "HaarHH()"
     with pytest.raises(ConfigError, match="one of npr, pixels, high-pass, haar-hh"):
         make_representation("wavelet")

@@ -4,16 +4,16 @@ import keras
 import numpy as np
 import pytest
 
-from npr_keras.config import PROTOCOLS, DetectorConfig
+from npr_keras.config import PROTOCOLS
 from npr_keras.errors import ConfigError
-from npr_keras.findings import Calibration, Condition
 from npr_keras.layers import NPR
 from npr_keras.models import Detector
-from npr_keras.profile import ModelProfile
+from npr_keras.models.backbones.resnet import ResNet
+from npr_keras.profile import Calibration, Condition, ModelProfile
 
 pytestmark = pytest.mark.every_backend
 
-SMALL = DetectorConfig(blocks=(1, 1), width=8)
+SMALL = ResNet(blocks=(1, 1), width=8)
 
 
 def trainable(model):
@@ -68,7 +68,7 @@ def test_initial_weights_follow_the_official_distributions():
 
 
 def test_file_round_trip(tmp_path, random):
-    config = DetectorConfig(blocks=(2,), width=8)
+    config = ResNet(blocks=(2,), width=8)
     profile = ModelProfile(
         PROTOCOLS["tile"],
         Calibration(2.0, 0.1, 0.5, 50, 0.05, 0.95, "tile"),
@@ -80,7 +80,7 @@ def test_file_round_trip(tmp_path, random):
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     x = random.integers(0, 256, (2, 30, 30, 3), np.uint8)
     np.testing.assert_array_equal(detector.predict_on_batch(x), loaded.predict_on_batch(x))
-    assert loaded.config == config
+    assert loaded.backbone == config
     assert loaded.profile == profile
     assert loaded.preprocessing.name == "tile"
     assert loaded.representation.get_config() == detector.representation.get_config()
@@ -112,7 +112,7 @@ def test_mixed_precision_keeps_the_differences(random):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"config": {"width": 64}}, "must be a DetectorConfig"),
+        ({"backbone": {"width": 64}}, "must be a Backbone"),
         ({"representation": "npr"}, "Received: 'npr'"),
         ({"profile": {}}, "must be a ModelProfile"),
     ],

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from conftest import BACKENDS
 
-from npr_keras.config import PROTOCOLS, DetectorConfig
+from npr_keras.config import PROTOCOLS
 from npr_keras.errors import CheckpointError
-from npr_keras.findings import Calibration, Condition
 from npr_keras.models import Detector, load_detector, save_detector
-from npr_keras.profile import ModelProfile
+from npr_keras.models.backbones.resnet import ResNet
+from npr_keras.profile import Calibration, Condition, ModelProfile
 
-SMALL = DetectorConfig(blocks=(1, 1), width=8)
+SMALL = ResNet(blocks=(1, 1), width=8)
 
 
 def test_optimizer_stays_out_unless_asked_for(tmp_path, random):
@@ -94,7 +94,7 @@ def test_a_file_of_version_0_1():
     pixels = np.random.default_rng(3).integers(0, 256, (2, 32, 48, 3), np.uint8)
     written = [-0.17496319115161896, -0.17944647371768951]  # its logits then, on tensorflow
     np.testing.assert_allclose(detector.predict_on_batch(pixels)[:, 0], written, atol=1e-6)
-    assert detector.config == DetectorConfig(blocks=(1, 1), width=4)
+    assert detector.backbone == ResNet(blocks=(1, 1), width=4)
     assert detector.profile == ModelProfile(
         PROTOCOLS["native"],
         Calibration(2.0, 0.25, 0.5, 100, 0.05, 0.95, "native"),

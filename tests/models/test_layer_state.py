@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from conftest import BACKENDS, ROOT
 
-from npr_keras.config import DetectorConfig
 from npr_keras.errors import CheckpointError
 from npr_keras.models import Detector, load_detector, save_detector
+from npr_keras.models.backbones.resnet import ResNet
 
-SMALL = DetectorConfig(blocks=(1, 1), width=8)
+SMALL = ResNet(blocks=(1, 1), width=8)
 OLD_FILE = ROOT / "tests" / "models" / "data" / "version_0_1.keras"
 
 
@@ -76,7 +76,7 @@ def test_hdf5_is_refused_with_the_reason(tmp_path):
         "import keras, npr_keras",
         "import npr_keras.layers.npr",
         "from npr_keras.models import load_detector",
-        "import npr_keras.predict.keras_file",
+        "import npr_keras.runtimes.keras_file",
     ],
 )
 def test_keras_loads_our_files(run_python, backend, order):

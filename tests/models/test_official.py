@@ -3,10 +3,10 @@ import pytest
 import torch
 
 from npr_keras.bench.plain_torch import PlainDetector
-from npr_keras.config import DetectorConfig
 from npr_keras.errors import CheckpointError
 from npr_keras.layers import NPR
 from npr_keras.models import Detector
+from npr_keras.models.backbones.resnet import ResNet
 from npr_keras.models.official import from_state_dict, load_pth, save_pth, to_state_dict
 
 pytestmark = pytest.mark.every_backend
@@ -79,11 +79,11 @@ def test_faults_are_named_and_nothing_is_changed(detector):
 def test_a_smaller_trunk_does_not_take_it(plain):
     state = {k: v.numpy() for k, v in plain.state_dict().items()}
     with pytest.raises(CheckpointError, match=r"unexpected  layer2.*\n.*and \d+ more"):
-        from_state_dict(Detector(DetectorConfig(blocks=(3,))), state)
+        from_state_dict(Detector(ResNet(blocks=(3,))), state)
 
 
 def test_only_the_official_detector_is_exported():
-    variant = Detector(DetectorConfig(blocks=(1,), width=8), NPR(3, data_format="channels_last"))
+    variant = Detector(ResNet(blocks=(1,), width=8), NPR(3, data_format="channels_last"))
     with pytest.raises(CheckpointError, match=r"blocks=\(1,\), width=8, NPR\(3, 1, 0.66"):
         to_state_dict(variant)
 

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npr_keras.serving.address import Address
-from npr_keras.serving.models import ModelSettings
-from npr_keras.serving.server import Server, ServerSettings
+from npr_keras.client.address import Address
+from npr_keras.server.models import ModelSettings
+from npr_keras.server.server import Server, ServerSettings
 
 
 class Running:
@@ -67,11 +67,11 @@ def exported(tmp_path_factory):
     """The folder of a small detector's only version, and the run that it was made from."""
     import keras
 
-    from npr_keras.config import PROTOCOLS, DetectorConfig
-    from npr_keras.export.export import export_detector
-    from npr_keras.findings import Calibration
+    from npr_keras.config import PROTOCOLS
+    from npr_keras.exporting.export import export_detector
     from npr_keras.models import Detector, save_detector
-    from npr_keras.profile import ModelProfile
+    from npr_keras.models.backbones.resnet import ResNet
+    from npr_keras.profile import Calibration, ModelProfile
 
     folder = tmp_path_factory.mktemp("served") / "npr"
     run = tmp_path_factory.mktemp("run")
@@ -79,7 +79,7 @@ def exported(tmp_path_factory):
     profile = ModelProfile(
         PROTOCOLS["resize256"], Calibration(2.0, 0.25, 0.5, 100, protocol="resize256")
     )
-    detector = Detector(DetectorConfig(blocks=(1, 1), width=8), profile=profile)
+    detector = Detector(ResNet(blocks=(1, 1), width=8), profile=profile)
     save_detector(detector, run / "model.keras")
     export_detector(run, out=folder)
     return folder, run

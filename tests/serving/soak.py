@@ -156,7 +156,7 @@ def memory(pid):
 
 def pictures_of(folder):
     """PNG files of several sizes, and their logits by the SavedModel itself."""
-    from npr_keras.predict import open_predictor
+    from npr_keras.runtimes.open import open_predictor
 
     random = np.random.default_rng(8)
     found = []

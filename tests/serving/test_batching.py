@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from npr_keras.errors import ServingError
-from npr_keras.serving.batching import Batcher
+from npr_keras.server.batching import Batcher
 
 
 class Doubling:
@@ -159,8 +159,8 @@ def test_a_merge_that_fails(monkeypatch):
 
 def test_bytes_are_counted(monkeypatch):
     async def work():
-        monkeypatch.setattr("npr_keras.serving.batching._MOST_MERGED", 100)
-        monkeypatch.setattr("npr_keras.serving.batching._MOST_WAITING", 150)
+        monkeypatch.setattr("npr_keras.server.batching._MOST_MERGED", 100)
+        monkeypatch.setattr("npr_keras.server.batching._MOST_WAITING", 150)
         double = Doubling()
         rows = [[1] * 6, [2] * 6, [3]]  # 8 bytes each
         found = await answers(Batcher(32, 0.01), double, rows)

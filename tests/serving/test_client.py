@@ -16,10 +16,12 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from npr_keras.client.address import Address, is_address
+from npr_keras.client.client import Client
 from npr_keras.errors import CheckpointError, ConfigError, ServingError
-from npr_keras.predict import KerasPredictor, open_predictor
-from npr_keras.serving import Client, messages
-from npr_keras.serving.address import Address, is_address
+from npr_keras.runtimes.keras_file import KerasPredictor
+from npr_keras.runtimes.open import open_predictor
+from npr_keras.serving import messages
 from npr_keras.serving.tensors import decode_tensor, encode_tensor
 
 
@@ -244,7 +246,7 @@ def test_a_set_is_judged_by_one_version(running, exported, random):
 
 
 def test_pixels_in_several_requests(running, exported, random, monkeypatch):
-    monkeypatch.setattr("npr_keras.predict.served._REST_VALUES", 2 * 40 * 50 * 3)
+    monkeypatch.setattr("npr_keras.runtimes.remote._REST_VALUES", 2 * 40 * 50 * 3)
     pixels = random.integers(0, 256, (5, 40, 50, 3), np.uint8)
     before = len(running.entries)
     found = open_predictor(running.rest()).predict(pixels)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from npr_keras.serving.model_config import read_model_config
-from npr_keras.serving.models import ModelSettings
-from npr_keras.serving.rest import METRICS_PATH
-from npr_keras.serving.server import ServerSettings
+from npr_keras.server.model_config import read_model_config
+from npr_keras.server.models import ModelSettings
+from npr_keras.server.rest import METRICS_PATH
+from npr_keras.server.server import ServerSettings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SETTINGS = ServerSettings()

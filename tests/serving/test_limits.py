@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from npr_keras.client.client import Client
 from npr_keras.errors import ServingError
-from npr_keras.serving import Client
 
 from .conftest import post, wait_for
 
@@ -48,7 +48,7 @@ def test_bombs_are_not_decoded(exported):
     """Found by what they declare, wherever they are wrapped."""
     import tensorflow as tf
 
-    from npr_keras.serving.service import _declared_pixels, _images_in
+    from npr_keras.server.service import _declared_pixels, _images_in
 
     feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[png_bomb()]))
     example = tf.train.Example(features=tf.train.Features(feature={"x": feature}))

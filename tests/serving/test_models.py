@@ -6,8 +6,8 @@ import os
 import pytest
 
 from npr_keras.errors import ConfigError, ServingError
-from npr_keras.serving.model_config import read_model_config
-from npr_keras.serving.models import Models, ModelSettings
+from npr_keras.server.model_config import read_model_config
+from npr_keras.server.models import Models, ModelSettings
 from npr_keras.serving.states import END
 
 

@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 import npr_keras
-from npr_keras.config import PROTOCOLS, DetectorConfig
+from npr_keras.config import PROTOCOLS
 from npr_keras.data.decode import FORMATS
 from npr_keras.evaluation.calibrate import threshold_at_rate
-from npr_keras.findings import Calibration, Condition
 from npr_keras.models import Detector, load_detector, save_detector
-from npr_keras.profile import ModelProfile
-from npr_keras.serving.models import ModelSettings
+from npr_keras.models.backbones.resnet import ResNet
+from npr_keras.profile import Calibration, Condition, ModelProfile
+from npr_keras.server.models import ModelSettings
 from npr_keras.simulation.photographs import embedded_photograph
 
 from .conftest import Running
@@ -63,7 +63,7 @@ def copies(folder):
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     """A detector that was calibrated and measured, its exports, and a server with one of them."""
-    from npr_keras.export.export import export_detector
+    from npr_keras.exporting.export import export_detector
 
     run = tmp_path_factory.mktemp("truth") / "npr"
     run.mkdir()
@@ -77,7 +77,7 @@ def measured(tmp_path_factory):
         )
     )  # fmt: skip
     profile = ModelProfile(native, Calibration(0.5, -0.4, -0.4, 400, protocol="native"), conditions)
-    detector = Detector(DetectorConfig(blocks=(1, 1), width=8), profile=profile)
+    detector = Detector(ResNet(blocks=(1, 1), width=8), profile=profile)
     save_detector(detector, run / "model.keras")
     made = export_detector(run, ["savedmodel", "tflite", "onnx", "openvino"])
     server = Running([ModelSettings("npr", str(run))])
@@ -147,7 +147,7 @@ def test_an_export_follows_the_rule_that_was_calibrated(invoke, tmp_path, random
     run = tmp_path / "npr"
     run.mkdir()
     keras.utils.set_random_seed(6)
-    save_detector(Detector(DetectorConfig(blocks=(1,), width=8)), run / "model.keras")
+    save_detector(Detector(ResNet(blocks=(1,), width=8)), run / "model.keras")
     done = invoke(
         "calibrate", "--model", run, "--reals", reals, "--fpr", "20%", "--protocol", "native"
     )
@@ -181,7 +181,7 @@ def test_an_export_follows_the_rule_that_was_calibrated(invoke, tmp_path, random
 def test_a_served_model_scores_the_pixels_that_were_asked_for(own):
     """Prepared pixels travel as PNG only where the server's own preprocessing leaves them alone."""
     from npr_keras.data.decode import preprocess
-    from npr_keras.predict.served import _is_kept
+    from npr_keras.runtimes.remote import _is_kept
 
     kept = 0
     for other in PROTOCOLS.values():

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from npr_keras.client.client import Client
 from npr_keras.errors import ServingError
-from npr_keras.serving import Client
 
 from .conftest import Refusing
 

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from conftest import error_of
 
+from npr_keras.client.client import Client
 from npr_keras.errors import ConfigError, ServingError
-from npr_keras.serving import Client
-from npr_keras.serving.models import ModelSettings
+from npr_keras.server.models import ModelSettings
 
 from .conftest import wait_for
 
@@ -131,7 +131,7 @@ def test_on_ipv6(start, pictures):
 
 
 def test_warm_up_requests_that_are_cut_short(exported, tmp_path):
-    from npr_keras.serving.servable import Servable
+    from npr_keras.server.servable import Servable
 
     shutil.copytree(exported[0] / "1", tmp_path / "1")
     path = tmp_path / "1" / "assets.extra" / "tf_serving_warmup_requests"

@@ -8,10 +8,10 @@ import threading
 import numpy as np
 import pytest
 
+from npr_keras.client.client import Client
 from npr_keras.errors import ServingError
-from npr_keras.serving import Client
-from npr_keras.serving.batching import Batcher
-from npr_keras.serving.models import Models, ModelSettings
+from npr_keras.server.batching import Batcher
+from npr_keras.server.models import Models, ModelSettings
 from npr_keras.serving.tensors import decode_tensor
 
 from .conftest import post

@@ -201,7 +201,7 @@ def test_settings_travel():
 
 
 def test_what_is_judged_is_not_what_was_learned(tmp_path, monkeypatch):
-    from npr_keras.simulation.named import SIMULATED, simulated_folder
+    from npr_keras.simulation.builtin import SIMULATED, simulated_folder
 
     assert not set(NETWORKS) & set(OTHER_NETWORKS)
     (source,) = SIMULATED["source"].values()

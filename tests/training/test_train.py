@@ -11,14 +11,15 @@ import keras
 import numpy as np
 import pytest
 
-from npr_keras.config import DetectorConfig, TrainingConfig
+from npr_keras.config import TrainingConfig
 from npr_keras.data.folder import find_source
 from npr_keras.errors import RunError, TooManyUnreadableError
 from npr_keras.models import load_detector
+from npr_keras.models.backbones.resnet import ResNet
 from npr_keras.training import train
 from npr_keras.training.run_folder import RunFolder
 
-TINY = DetectorConfig(blocks=(1, 1), width=8)
+TINY = ResNet(blocks=(1, 1), width=8)
 RECIPE = {"batch_size": 5, "resize": 36, "crop": 24, "learning_rate": 1e-3}
 
 
@@ -76,7 +77,7 @@ def test_a_run_from_before_a_setting_came(source_folder, tmp_path):
     stored = json.loads(file.read_text())
     for name in ("blur", "blur_sigma", "jpeg", "jpeg_quality"):
         del stored["settings"]["training"][name]
-    del stored["settings"]["representation"]["config"]["incomplete"]
+    del stored["settings"]["representation"]["config"]["padding"]
     file.write_text(json.dumps(stored))
     with pytest.raises(RunError, match=r"training.jpeg: was 0.0, now 0.5"):
         run(source_folder, tmp_path / "run", epochs=2, resume=True, recipe={"jpeg": 0.5})
@@ -240,11 +241,12 @@ def test_a_folder_with_another_config(source_folder, tmp_path):
 
 KILLED = """
 import sys
-from npr_keras.config import DetectorConfig, TrainingConfig
+from npr_keras.config import TrainingConfig
+from npr_keras.models.backbones.resnet import ResNet
 from npr_keras.data.folder import find_source
 from npr_keras.training import train
 config = TrainingConfig(epochs=14, batch_size=2, resize=36, crop=24)
-train(find_source(sys.argv[1]), config, DetectorConfig(blocks=(1, 1), width=8), out=sys.argv[2], resume=True, pipeline="pydataset")
+train(find_source(sys.argv[1]), config, ResNet(blocks=(1, 1), width=8), out=sys.argv[2], resume=True, pipeline="pydataset")
 """
 
 

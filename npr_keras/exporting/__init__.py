@@ -1,0 +1,1 @@
+"""Detectors to artefacts that run elsewhere, checked before anyone sees them."""

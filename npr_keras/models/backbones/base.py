@@ -1,0 +1,89 @@
+"""What all backbones share, and making one by its name."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import keras
+
+from npr_keras.config import IMAGENET_MEAN, IMAGENET_STD
+from npr_keras.errors import ConfigError
+from npr_keras.settings import Config
+from npr_keras.tables import BACKBONES, load_code
+
+
+class Backbone(Config):
+    """The middle of a detector: settings, and the network that they describe.
+
+    A subclass is a frozen dataclass of plain values, with `build`. Layer names are its own affair:
+    who folds, exports or explains a detector asks it.
+
+    Attributes:
+        mean, std: Channel statistics that pixels are normalised with before the representation, on
+            the range 0 to 1.
+        pool_name, head_name: What the pooling and the last dense layer behind it are called.
+        stem: Names of a one-pixel padding and the 3 x 3 convolution of stride 2 behind it, where
+            these are the first that a representation meets, so that it can fold into them; else None.
+        side: The only side of an image, in pixels, that it takes; None for any.
+    """
+
+    mean: Any = IMAGENET_MEAN
+    std: Any = IMAGENET_STD
+    pool_name: ClassVar[str] = "pool"
+    head_name: ClassVar[str] = "head"
+    stem: ClassVar[tuple[str, str] | None] = None
+    side: ClassVar[int | None] = None
+
+    def build(self, x):
+        """The network.
+
+        Args:
+            x: Symbolic representation, (B, H, W, C), channels last.
+
+        Returns:
+            Symbolic features: of each position, (B, h, w, C), or (B, C, h, w) where
+            `fast_data_format` is channels first; or of the whole image, (B, C).
+        """
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """What it is, on a line of a model card."""
+        fields = ", ".join(f"{k}={v}" for k, v in self.to_dict().items())
+        return f"{type(self).__name__}({fields})"
+
+    def official_position(self, name: str):
+        """Sorts layers' names as an official checkpoint lists them; ConfigError if there is none."""
+        raise ConfigError(f"{type(self).__name__} has no official checkpoint.")
+
+
+def fast_data_format() -> str:
+    """The memory layout of features. torch transposes around every layer in channels_last."""
+    return "channels_first" if keras.backend.backend() == "torch" else "channels_last"
+
+
+def make_backbone(backbone: str = "resnet", **fields) -> Backbone:
+    """A backbone by its name.
+
+    Args:
+        backbone: One of `npr_keras.tables.BACKBONES`.
+        **fields: Its settings; lists stand for tuples, as in JSON.
+
+    Raises:
+        ConfigError: If there is no such backbone, or it has no such settings.
+    """
+    if backbone not in BACKBONES:
+        raise ConfigError(
+            f"The backbone must be one of {', '.join(BACKBONES)}. Received: {backbone!r}"
+        )
+    return load_code(BACKBONES[backbone]).from_dict(fields)
+
+
+def described(backbone: Backbone) -> dict:
+    """The arguments of `make_backbone` that make it, plain values."""
+    for name, code in BACKBONES.items():
+        if code == f"{type(backbone).__module__}:{type(backbone).__name__}":
+            return {"backbone": name, **dataclasses.asdict(backbone)}  # type: ignore[call-overload]
+    raise ConfigError(
+        f"{type(backbone).__name__} is not in the table of backbones: add a row to npr_keras.tables."
+    )

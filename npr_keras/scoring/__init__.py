@@ -1,0 +1,1 @@
+"""Images to scores and verdicts: the loop, and what goes through it."""

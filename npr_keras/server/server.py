@@ -1,0 +1,223 @@
+"""The embedded server: REST and gRPC on one event loop, in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import uvicorn
+
+from npr_keras.errors import ConfigError, ServingError
+from npr_keras.server.batching import Batcher
+from npr_keras.server.grpc_service import make_grpc_server, set_health
+from npr_keras.server.metrics import Metrics
+from npr_keras.server.models import Models, ModelSettings
+from npr_keras.server.rest import RESTApplication
+from npr_keras.server.servable import Servable
+from npr_keras.server.service import MAX_PIXELS, RequestLog, Service
+
+REST_TIMEOUT = 30.0  # seconds, as TensorFlow Serving's
+_KEEP_ALIVE = 65  # seconds that an idle connection is kept, longer than most proxies'
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """How a server serves.
+
+    Args:
+        host: The address that is listened to.
+        rest_port, grpc_port: 0 is any free one.
+        max_batch: Rows that are run together, at most.
+        batch_timeout: Seconds that a request waits for others.
+        max_queue: Requests that wait, at most.
+        max_request: Bytes of a request, at most.
+        max_pixels: That an encoded image may declare.
+        cors_origin: What pages in browsers may ask: their origin, "*" for all, "" for none.
+        poll: Seconds between looks at the disk.
+        drain: Seconds that a stopping server takes for what it has begun.
+    """
+
+    host: str = "127.0.0.1"
+    rest_port: int = 8501
+    grpc_port: int = 8500
+    max_batch: int = 32
+    batch_timeout: float = 0.005
+    max_queue: int = 256
+    max_request: int = 64 << 20
+    max_pixels: int = MAX_PIXELS
+    cors_origin: str = ""
+    poll: float = 1.0
+    drain: float = 30.0
+
+
+class Server:
+    """Serves models until it is stopped.
+
+    Args:
+        models: What is served.
+        settings: How.
+        log: Called with lines for whoever runs it.
+        access: Called with a dict for each request, for a structured log.
+
+    Attributes:
+        rest_port, grpc_port: What is listened to, once it is `ready`.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[ModelSettings],
+        settings: ServerSettings | None = None,
+        log: Callable[[str], None] = lambda line: None,
+        access: Callable[[dict], None] | None = None,
+    ):
+        self.models, self.settings = list(models), settings or ServerSettings()
+        self._log, self._access = log, access
+        self._stopped: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.rest_port = self.grpc_port = 0
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Loads, serves, and drains.
+
+        Args:
+            ready: Called when requests are answered.
+
+        Raises:
+            ConfigError: If a port is taken.
+            ServingError: If not one version of a model can be loaded.
+        """
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        settings = self.settings
+        metrics = Metrics()
+        batcher = Batcher(
+            settings.max_batch,
+            settings.batch_timeout,
+            settings.max_queue,
+            observe=metrics.batch,
+        )
+        models = Models(self.models, Servable, self._log)
+        service = Service(models, batcher, metrics, settings.max_pixels)
+
+        def done(handled: RequestLog):
+            metrics.count(handled)
+            if self._access:
+                self._access(_entry(handled))
+
+        grpc_server, health = make_grpc_server(service, done, settings.max_request)
+        listening = self._listen()
+        try:
+            # A port that is taken is found before anything is loaded.
+            self.grpc_port = self._bind(grpc_server)
+            await models.poll()
+            self._require_all(models)
+            application = RESTApplication(
+                service, done, settings.max_request, REST_TIMEOUT, settings.cors_origin
+            )
+            rest = _HTTPServer(
+                uvicorn.Config(
+                    application,
+                    log_config=None,
+                    log_level="critical",  # what clients send is told in the access log
+                    access_log=False,
+                    timeout_keep_alive=_KEEP_ALIVE,
+                    lifespan="off",
+                    timeout_graceful_shutdown=int(settings.drain),
+                )
+            )
+            await grpc_server.start()
+            await set_health(health, True)
+            serving = asyncio.create_task(rest.serve(sockets=[listening]))
+            polling = asyncio.create_task(self._poll(models))
+            while not rest.started and not serving.done():
+                await asyncio.sleep(0.01)
+            ready()
+            stopping = asyncio.create_task(self._stopped.wait())
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await set_health(health, False)
+            rest.should_exit = True
+            await asyncio.gather(serving, grpc_server.stop(settings.drain))
+            polling.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await polling
+        finally:
+            listening.close()
+            await batcher.close()
+            await models.close()
+
+    def stop(self) -> None:
+        """Ends it, from any thread: nothing new is taken, what was begun is answered."""
+        if self._loop and self._stopped:
+            self._loop.call_soon_threadsafe(self._stopped.set)
+
+    def _listen(self) -> socket.socket:
+        try:
+            host = self.settings.host
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            listening = socket.create_server(
+                (host, self.settings.rest_port), family=family, backlog=1024
+            )
+        except OSError as error:
+            raise ConfigError(
+                f"Cannot listen to {self.settings.host}:{self.settings.rest_port} "
+                f"({error.strerror}). Give another --rest-port, 0 for a free one, or another --host."
+            ) from error
+        self.rest_port = listening.getsockname()[1]
+        return listening
+
+    def _bind(self, grpc_server) -> int:
+        address = f"{bracketed(self.settings.host)}:{self.settings.grpc_port}"
+        try:
+            return grpc_server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"Cannot listen to {address}. Give another --grpc-port, or 0 for a free one."
+            ) from error
+
+    def _require_all(self, models: Models) -> None:
+        for name, versions in models.available().items():
+            if not versions:
+                reasons = "; ".join(models.errors()) or (
+                    f"there is no version in {models.settings[name].path}: no folder with a "
+                    "number for a name. `npr-keras export MODEL` writes one"
+                )
+                raise ServingError("NOT_FOUND", f"Model {name} cannot be served: {reasons}.")
+            for label, version in models.settings[name].labels.items():
+                if version not in versions:
+                    self._log(f"{name}: the label {label} stands for version {version}, not served")
+
+    async def _poll(self, models: Models) -> None:
+        while True:
+            await asyncio.sleep(self.settings.poll)
+            try:
+                await models.poll()
+            except Exception as error:  # the next look may find what this one did not
+                self._log(f"cannot look for versions: {error}")
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands before a port."""
+    return f"[{host}]" if ":" in host else host
+
+
+class _HTTPServer(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self):
+        yield  # who runs the server decides what ends it
+
+
+def _entry(handled: RequestLog) -> dict:
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "protocol": handled.protocol,
+        "method": handled.method,
+        "model": handled.model,
+        "version": handled.version,
+        "signature": handled.signature,
+        "rows": handled.rows,
+        "code": handled.code,
+        "ms": round(1000 * (time.perf_counter() - handled.begun), 2),
+    }
