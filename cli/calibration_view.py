@@ -2,23 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-from npr_keras.errors import ConfigError
-from npr_keras.packages import require
 from npr_keras_cli.console import say, stdout
-
-_DRAWN = (".svg", ".png")
-
-
-def check_figure(path: str) -> None:
-    """Raises what would stop `draw`, before the work."""
-    if os.path.splitext(path)[1].lower() not in _DRAWN:
-        raise ConfigError(f"A figure ends in one of {', '.join(_DRAWN)}. Received: {path!r}")
-    folder = os.path.dirname(path)
-    if folder and not os.path.isdir(folder):
-        raise ConfigError(f"--figure {path}: no such folder: {folder}")
-    require("A figure", "matplotlib")
 
 
 def draw(found, path: str) -> None:

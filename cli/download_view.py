@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-
-from npr_keras_cli.console import say, stderr, stdout
+from npr_keras_cli.console import stderr, stdout
 
 
 def show_plans(plans) -> None:
@@ -30,46 +28,19 @@ def show_plans(plans) -> None:
         )
 
 
-def run_downloads(plans, keep_archives: bool, data_root) -> None:
-    """Fetches each `Plan`, and says what is on disk then."""
-    from npr_keras.download import run_plan
-    from npr_keras.evaluation.suites import locate, published_suites
-
-    for plan in plans:
-        suite = published_suites().get(plan.download.name)
-        keep = [n for s in suite.sets for n in (s.folder, *s.also)] if suite else []
-        with _progress_bar() as bar:
-            task = bar.add_task(plan.download.title, total=plan.size)
-            advance = functools.partial(_advance, bar, task)
-            count = run_plan(plan, keep_archives, advance, keep)
-        say(f"{plan.download.title}: {count:,} files in {plan.folder}")
-        if suite:
-            (located,) = locate((suite,), data_root)
-            missing = f", missing: {', '.join(located.missing)}" if located.missing else ""
-            say(f"{len(located.found)} of {len(suite.sets)} sub-testsets are there{missing}")
-
-
-def _advance(bar, task, name: str, done: int) -> None:
-    bar.update(task, advance=done, description=name)
-
-
 def size_text(size: int | None) -> str:
     """`1536` -> `1.5 kB`; None is unknown."""
-    if size is None:
-        return "unknown"
-    number, unit = float(size), "B"
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if number < 1000 or unit == "TB":
-            break
-        number /= 1000
-    return f"{number:.0f} {unit}" if number >= 100 or unit == "B" else f"{number:.1f} {unit}"
+    from rich.filesize import decimal
+
+    return "unknown" if size is None else decimal(int(size))
 
 
 def _line(name: str, size: str, folder) -> None:
     stdout().print(f"{name:34}{size:>10}  {folder}", markup=False, soft_wrap=True)
 
 
-def _progress_bar():
+def download_bar():
+    """Bytes, their rate, and the time left, on a terminal."""
     from rich.progress import (
         BarColumn,
         DownloadColumn,

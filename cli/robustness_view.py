@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import click
@@ -13,12 +12,11 @@ from npr_keras_cli.console import say, stdout
 def show_robustness(found, form: str | None, stored_in: str | None) -> None:
     """Prints what was measured."""
     if form == "json":
-        from npr_keras.report.write import without_nan
+        from npr_keras.report.text import json_text
 
-        rows = [without_nan(condition.to_dict()) for condition in found]
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json_text([condition.to_dict() for condition in found]), nl=False)
     elif form == "csv":
-        from npr_keras.report.write import csv_text
+        from npr_keras.report.text import csv_text
 
         click.echo(csv_text([condition.to_dict() for condition in found]), nl=False)
     else:

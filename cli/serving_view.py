@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
 import shlex
-import signal
 import sys
-from pathlib import Path
-
-import click
 
 from npr_keras.errors import ConfigError
 from npr_keras.packages import require
@@ -26,77 +21,10 @@ def require_serving() -> None:
     require("The server", *_PACKAGES)
 
 
-def served_models(model, name, model_config_file) -> list:
-    """What the command line says is to be served."""
-    from npr_keras.server.model_config import read_model_config
-    from npr_keras.server.models import ModelSettings
-
-    if (model is None) == (model_config_file is None):
-        raise click.UsageError("What to serve: either MODEL or --model-config-file FILE.")
-    if model_config_file:
-        if name:
-            raise click.UsageError("--name goes with MODEL; a model config file has its own names.")
-        return read_model_config(model_config_file)
-    path = Path(model)
-    if not path.is_dir():
-        raise ConfigError(
-            f"{model} is not a folder. Give the folder with the model's versions; npr-keras export "
-            "MODEL writes one."
-        )
-    path = path.resolve()
-    versions: tuple[int, ...] = ()
-    if (path / "saved_model.pb").exists():
-        if not path.name.isdecimal():
-            raise ConfigError(
-                f"{model} is a SavedModel without a version. Serve the folder above one that is "
-                "called by a number: npr/1, say, and serve npr."
-            )
-        versions, path = (int(path.name),), path.parent
-    return [ModelSettings(name or path.name, str(path), versions=versions)]
-
-
-def run_server(models, settings: dict, access_log) -> None:
-    """Serves until a signal comes."""
-    from npr_keras.server.server import Server, ServerSettings
-
-    with _access(access_log) as access:
-        server = Server(models, _settings(ServerSettings, settings), say, access)
-        asyncio.run(_run(server))
-
-
-async def _run(server) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _stop, server)
-    await server.run(lambda: _banner(server))
-    say("Stopped.")
-
-
-def _stop(server) -> None:
-    say("Shutting down: finishing pending requests.")
-    server.stop()
-
-
-def _settings(kind, given: dict):
-    return kind(
-        host=given["host"],
-        rest_port=given["rest_port"],
-        grpc_port=given["grpc_port"],
-        max_batch=given["max_batch"],
-        batch_timeout=given["batch_timeout_ms"] / 1000,
-        max_queue=given["max_queue"],
-        max_request=given["max_request_mb"] << 20,
-        max_pixels=given["max_pixels"],
-        poll=given["poll_seconds"],
-        cors_origin=given["cors_origin"] or "",
-    )
-
-
-def _banner(server) -> None:
-    from npr_keras.server.server import bracketed
-
+def show_banner(server) -> None:
+    """Says where a started server can be asked."""
     host, name = server.settings.host, server.models[0].name
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else bracketed(host)
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
     say(
         "A stand-in for TensorFlow Serving, for laptops and tests. The real one serves\n"
         "the same folder: npr-keras serve MODEL --print-tf-serving\n\n"
@@ -109,7 +37,7 @@ def _banner(server) -> None:
 
 
 @contextlib.contextmanager
-def _access(target):
+def access_log(target):
     """A function that writes a line for each request, or None."""
     if not target:
         yield None

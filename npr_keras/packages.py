@@ -39,7 +39,10 @@ NEEDED_FOR = {
 
 def is_installed(package: str) -> bool:
     """Whether a package can be imported, without importing it."""
-    return importlib.util.find_spec(package) is not None
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:  # imported by somebody who gave it no spec
+        return True
 
 
 def require(what: str, *packages: str) -> None:

@@ -142,7 +142,7 @@ def stub_models(monkeypatch, tmp_path):
         digits = re.findall(r"\d+", Path(model).stem)
         return Brightness(int(digits[0]) if digits else 127)
 
-    monkeypatch.setattr("npr_keras.open_predictor", stub)
+    monkeypatch.setattr("npr_keras.runtimes.open.open_predictor", stub)
 
 
 def error_of(done, code=1):

@@ -9,17 +9,20 @@ from conftest import ROOT
 # Downwards only; siblings on one line do not import each other (docs/architecture.md).
 LEVELS = [
     ["npr_keras_cli"],
-    ["npr_keras.exporting", "npr_keras.ablation", "npr_keras.bench"],
-    ["npr_keras.training"],
-    ["npr_keras.predict", "npr_keras.explanation", "npr_keras.simulation"],
+    ["npr_keras.exporting", "npr_keras.ablation", "npr_keras.bench", "npr_keras.describe"],
+    ["npr_keras.training", "npr_keras.inputs"],
+    ["npr_keras.explanation", "npr_keras.simulation"],
     ["npr_keras.report", "npr_keras.download"],
-    ["npr_keras.models", "npr_keras.evaluation", "npr_keras.serving"],
-    ["npr_keras.verdict"],
+    ["npr_keras.evaluation"],
+    ["npr_keras.scoring"],
+    ["npr_keras.runtimes"],
+    ["npr_keras.models", "npr_keras.client", "npr_keras.server"],
+    ["npr_keras.verdict", "npr_keras.serving"],
+    ["npr_keras.forensics"],
     ["npr_keras.layers", "npr_keras.data"],
     ["npr_keras.profile"],
     ["npr_keras.config", "npr_keras.versions", "npr_keras.atomic", "npr_keras.cache"],
-    ["npr_keras.profile"],
-    ["npr_keras.settings"],
+    ["npr_keras.settings", "npr_keras.tables", "npr_keras.packages"],
     ["npr_keras.errors"],
 ]
 LEVEL = {package: depth for depth, packages in enumerate(LEVELS) for package in packages}
@@ -66,8 +69,8 @@ def module_of(name, known):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=module_name)
-def test_layers_are_known_by_name_to_the_models_alone(path):
-    if module_name(path).startswith("npr_keras.models."):
+def test_layers_are_known_by_name_to_the_backbones_alone(path):
+    if module_name(path).startswith(("npr_keras.models.backbones.", "npr_keras.tables")):
         return
     strings = {
         node.value
@@ -96,6 +99,24 @@ def test_no_module_imports_itself_by_way_of_others():
         for name in leaves:
             del ahead[name]
     assert not ahead, f"circles among {sorted(ahead)}"
+
+
+# What a view may know of the library: reports, tables and settings, and what a finding says of itself.
+SHOWN = (
+    "npr_keras.report", "npr_keras.ablation.tables", "npr_keras.ablation.differences", "npr_keras.errors",
+    "npr_keras.settings", "npr_keras.packages", "npr_keras.profile", "npr_keras.scoring.rows",
+    "npr_keras.verdict", "npr_keras.evaluation.calibrate", "npr_keras.evaluation.robustness.condition_name",
+    "npr_keras.forensics.check.SMALLEST", "npr_keras.data.records.count_labels",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("cli/*_view.py")), ids=module_name)
+def test_views_only_render(path):
+    """They read no images and no models: a page or a cluster's job does the same without them."""
+    for name in imports(path):
+        if name.startswith("npr_keras."):
+            assert name.startswith(SHOWN), f"{path.name} imports {name}"
+        assert name.split(".")[0] not in ("PIL", "tensorflow", "numpy"), f"{path.name}: {name}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=module_name)
@@ -156,11 +177,18 @@ def test_importing_the_library_loads_nothing_heavy(run_python):
 def test_public_names():
     import npr_keras
 
-    assert sorted(npr_keras.__all__) == [
-        "Detector", "ResNet", "KerasPredictor", "ModelProfile", "NPR", "PROTOCOLS", "Preprocessing",
-        "SimulationConfig", "TrainingConfig", "__version__", "evaluate", "find_sets", "find_source", "load_detector",
-        "load_image", "open_predictor", "save_detector", "score", "simulate", "train",
-    ]  # fmt: skip
+    wanted = {
+        "score",
+        "open_predictor",
+        "explain",
+        "export",
+        "evaluate",
+        "train",
+        "load_detector",
+        "Detector",
+        "NPR",
+    }
+    assert wanted <= set(npr_keras.__all__)
     for name in npr_keras.__all__:
         assert getattr(npr_keras, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):

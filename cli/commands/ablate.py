@@ -112,11 +112,11 @@ def command(ctx, as_json, **options):
         return
     if not options["grid"]:
         raise click.UsageError("Which grid: --grid NAME, or a YAML file. See --help.")
-    from npr_keras.ablation.write import json_text
+    from npr_keras.report.text import json_text
     from npr_keras_cli.ablation_view import show_estimate, show_result
 
-    prepared = _prepared(options)
     import_tensorflow_quietly()
+    prepared = _prepared(options)
     if options["dry_run"]:
         rows = prepared.estimate()
         show_estimate(rows, as_json)
@@ -196,11 +196,12 @@ def report(folder, targets, by_set, as_json):
     npr-keras ablate report ablations/table7 --write table.md --write figure.svg
     """
     from npr_keras.ablation.result import ablation_result
-    from npr_keras.ablation.write import check_target, json_text, write_result
+    from npr_keras.ablation.write import ENDINGS, write_result
+    from npr_keras.report.text import check_path, json_text
     from npr_keras_cli.ablation_view import show_result
 
     for target in targets:
-        check_target(target)
+        check_path(target, ENDINGS, "A file of an ablation")
     result = ablation_result(folder)
     for target in targets:
         write_result(result, target)

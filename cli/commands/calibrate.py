@@ -63,8 +63,8 @@ def command(
     npr-keras calibrate --model saved_models/npr --data DIR
     npr-keras calibrate --model saved_models/npr --reals DIR --fpr 1%
     """
+    from npr_keras.report.text import DRAWN, check_path
     from npr_keras_cli.calibration_view import (
-        check_figure,
         draw,
         say_what_changed,
         show_calibration,
@@ -79,7 +79,7 @@ def command(
     if figure:
         if reals:
             raise click.UsageError("A reliability diagram needs --data: real and generated images.")
-        check_figure(figure)
+        check_path(figure, DRAWN, "A figure")
     import_tensorflow_quietly()
     from npr_keras.evaluation.calibration import calibrate, scores_to_calibrate_on
     from npr_keras.evaluation.evaluate import evaluate

@@ -33,7 +33,7 @@ def command(names, data_root, dry_run, yes, keep_archives):
     from npr_keras.download import get_download, make_plan
     from npr_keras.download.addresses import downloads
     from npr_keras.evaluation.suites import ALL
-    from npr_keras_cli.download_view import run_downloads, show_plans
+    from npr_keras_cli.download_view import show_plans
 
     wanted = []
     for name in names:
@@ -46,4 +46,28 @@ def command(names, data_root, dry_run, yes, keep_archives):
         if not sys.stdin.isatty():
             raise click.UsageError("Nobody is there to be asked: give --yes to begin.")
         click.confirm("Begin?", abort=True, err=True)
-    run_downloads(plans, keep_archives, data_root)
+    _fetch(plans, keep_archives, data_root)
+
+
+def _fetch(plans, keep_archives: bool, data_root) -> None:
+    """Fetches each `Plan`, and says what is on disk then."""
+    from npr_keras.download import run_plan
+    from npr_keras.evaluation.suites import locate, published_suites
+    from npr_keras_cli.console import say
+    from npr_keras_cli.download_view import download_bar
+
+    for plan in plans:
+        suite = published_suites().get(plan.download.name)
+        keep = [n for s in suite.sets for n in (s.folder, *s.also)] if suite else []
+        with download_bar() as bar:
+            task = bar.add_task(plan.download.title, total=plan.size)
+
+            def advance(name, done, bar=bar, task=task):
+                bar.update(task, advance=done, description=name)
+
+            count = run_plan(plan, keep_archives, advance, keep)
+        say(f"{plan.download.title}: {count:,} files in {plan.folder}")
+        if suite:
+            (located,) = locate((suite,), data_root)
+            missing = f", missing: {', '.join(located.missing)}" if located.missing else ""
+            say(f"{len(located.found)} of {len(suite.sets)} sub-testsets are there{missing}")

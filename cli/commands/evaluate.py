@@ -7,7 +7,6 @@ import os
 import click
 
 from npr_keras.config import PROTOCOLS
-from npr_keras.errors import ConfigError
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, open_quietly
 from npr_keras_cli.options import label_options, pipeline_option, unreadable_option
 
@@ -107,7 +106,8 @@ def command(
     npr-keras eval --model saved_models/npr --data DIR --report report.html
     npr-keras eval --model first.keras --model second.keras --data DIR --calibrate-on OTHER
     """
-    from npr_keras.report.write import check_report_path, csv_report, json_report, write_report
+    from npr_keras.report.text import check_path, json_text
+    from npr_keras.report.write import FORMATS, csv_report, write_report
     from npr_keras_cli.evaluation_view import show_evaluation
     from npr_keras_cli.inputs import sets_in, sets_of_suite
     from npr_keras_cli.render import command_line
@@ -117,10 +117,9 @@ def command(
     if verdicts and not scores:
         raise click.UsageError("--verdicts goes with --scores FILE.")
     for path in reports:
-        check_report_path(path)
-    folder = os.path.dirname(scores) if scores else ""
-    if folder and not os.path.isdir(folder):
-        raise ConfigError(f"--scores {scores}: no such folder: {folder}")
+        check_path(path, FORMATS, "A report")
+    if scores:
+        check_path(scores, (os.path.splitext(scores)[1].lower(),), "The file of scores")
     from npr_keras.evaluation.compare import require_apart, short_names
 
     short_names(models)  # a model that is given twice is refused now
@@ -151,7 +150,7 @@ def command(
         write_report(report, evaluations, path)
     keeper.remove()
     if form:
-        click.echo(json_report(report) if form == "json" else csv_report(report), nl=False)
+        click.echo(json_text(report) if form == "json" else csv_report(report), nl=False)
     else:
         show_evaluation(report)
 
@@ -184,7 +183,7 @@ def _write_scores(evaluations, path, verdicts: bool) -> None:
     """A line for each image and detector, with verdicts where these are asked for."""
     from npr_keras.atomic import write_text
     from npr_keras.evaluation.verdicts import score_rows
-    from npr_keras.report.write import csv_text
+    from npr_keras.report.text import csv_text
 
     rows: list[dict] = []
     for evaluation in evaluations:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from npr_keras.tables import exports, quantizations
@@ -57,7 +55,7 @@ def command(model, formats, quantize, out, version, data, protocol, as_json):
     npr-keras export saved_models/npr --format onnx --format openvino
     npr-keras export saved_models/npr --format all --quantize int8 --data DIR
     """
-    from npr_keras.report.write import without_nan
+    from npr_keras.report.text import json_text
     from npr_keras.runtimes.open import require_keras_file
     from npr_keras_cli.console import say
     from npr_keras_cli.export_view import show_exports
@@ -90,7 +88,6 @@ def command(model, formats, quantize, out, version, data, protocol, as_json):
     if as_json:
         import dataclasses
 
-        described = [without_nan(dataclasses.asdict(one)) for one in made]
-        click.echo(json.dumps(described, indent=2))
+        click.echo(json_text([dataclasses.asdict(one) for one in made]), nl=False)
     else:
         show_exports(made)

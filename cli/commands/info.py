@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, open_quietly
@@ -22,11 +20,11 @@ def command(model, as_json, backend):
     """
     import_tensorflow_quietly()
     from npr_keras.describe import describe_environment, describe_model
-    from npr_keras.report.write import without_nan
+    from npr_keras.report.text import json_text
     from npr_keras_cli import render
 
     described = describe_model(model, open_quietly) if model else describe_environment(backend)
     if as_json:
-        click.echo(json.dumps(without_nan(described), indent=2))
+        click.echo(json_text(described), nl=False)
     else:
         render.show_fields(described)

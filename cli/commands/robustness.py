@@ -62,14 +62,14 @@ def command(
     """
     from npr_keras.data.records import count_labels
     from npr_keras.errors import LayoutError
+    from npr_keras.report.text import DRAWN, check_path
     from npr_keras.tables import standard_conditions
-    from npr_keras_cli.calibration_view import check_figure
     from npr_keras_cli.console import progress_bar, warn, warn_left_out
     from npr_keras_cli.inputs import sets_in
     from npr_keras_cli.robustness_view import draw, show_robustness
 
     if figure:
-        check_figure(figure)
+        check_path(figure, DRAWN, "A figure")
     (images,) = sets_in(data, True, names)
     if stored and min(count_labels(images.records)) < FEWEST:
         raise LayoutError(

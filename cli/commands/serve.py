@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+
 import click
 
 from npr_keras_cli.backend import import_tensorflow_quietly
@@ -100,12 +103,52 @@ def command(model, name, model_config_file, print_tf_serving, access_log, **sett
     npr-keras serve saved_models/npr
     npr-keras query picture.jpg --url http://127.0.0.1:8501/npr
     """
-    from npr_keras_cli.serving_view import require_serving, run_server, served_models, tf_serving
+    from npr_keras.server.model_config import read_model_config
+    from npr_keras.server.models import models_in
+    from npr_keras_cli.serving_view import require_serving, tf_serving
 
-    models = served_models(model, name, model_config_file)
+    if (model is None) == (model_config_file is None):
+        raise click.UsageError("What to serve: either MODEL or --model-config-file FILE.")
+    if model_config_file and name:
+        raise click.UsageError("--name goes with MODEL; a model config file has its own names.")
+    models = read_model_config(model_config_file) if model_config_file else models_in(model, name)
     if print_tf_serving:
         click.echo(tf_serving(models, settings, model_config_file))
         return
     require_serving()
     import_tensorflow_quietly()
-    run_server(models, settings, access_log)
+    _serve(models, settings, access_log)
+
+
+def _serve(models, given: dict, log) -> None:
+    """Serves until a signal comes."""
+    from npr_keras.server.server import Server, ServerSettings
+    from npr_keras_cli.console import say
+    from npr_keras_cli.serving_view import access_log, show_banner
+
+    settings = ServerSettings(
+        host=given["host"],
+        rest_port=given["rest_port"],
+        grpc_port=given["grpc_port"],
+        max_batch=given["max_batch"],
+        batch_timeout=given["batch_timeout_ms"] / 1000,
+        max_queue=given["max_queue"],
+        max_request=given["max_request_mb"] << 20,
+        max_pixels=given["max_pixels"],
+        poll=given["poll_seconds"],
+        cors_origin=given["cors_origin"] or "",
+    )
+
+    async def run(server) -> None:
+        def stop():
+            say("Shutting down: finishing pending requests.")
+            server.stop()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        await server.run(lambda: show_banner(server))
+        say("Stopped.")
+
+    with access_log(log) as access:
+        asyncio.run(run(Server(models, settings, say, access)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -102,14 +101,14 @@ def command(**options):
     npr-keras train --source simulated --crop 128 --epochs 6 --decay 0.6 --decay-every 1
     npr-keras train --source my_images --epochs 20 --seed 1 --name mine
     """
-    from npr_keras.report.write import without_nan
+    from npr_keras.report.text import json_text
 
     method = get_method(options["detector"])
     typed = {**given(RECIPE), "max_unreadable": options["max_unreadable"]}
     config = TrainingConfig.from_dict({**method.recipe, **typed})
     result = _train(config, options)
     if options["as_json"]:
-        click.echo(json.dumps(without_nan(result), indent=2))
+        click.echo(json_text(result), nl=False)
 
 
 def _train(config: TrainingConfig, options: dict) -> dict:

@@ -8,11 +8,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from npr_keras.config import PROTOCOLS, TrainingConfig
 from npr_keras.errors import ConfigError
 from npr_keras.packages import import_needed
 from npr_keras.settings import is_int
+
+if TYPE_CHECKING:
+    from npr_keras.models.backbones.base import Backbone
 
 PROTOCOL = "protocol"  # the name that a variant's protocol goes by
 # What a variant can set fields of: the representation's are its layer's arguments, and its name; the
@@ -57,6 +61,12 @@ class Variant:
     def training_config(self, shared: Mapping, seed: int) -> TrainingConfig:
         """The recipe, from what all variants share of it and what is this one's."""
         return TrainingConfig.from_dict({**shared, **self.training, "seed": seed})
+
+    def backbone(self, shared: Mapping) -> Backbone:
+        """The detector's backbone, in the same way."""
+        from npr_keras.models.backbones.base import make_backbone  # imports Keras
+
+        return make_backbone(**{**shared, **self.detector})
 
     def representation_arguments(self, shared: Mapping) -> dict:
         """Those of `npr_keras.layers.representation.make_representation`; what is shared is one
@@ -243,6 +253,10 @@ def _variant(row, path: str) -> Variant:
                 f"{path}, {row['name']}: {part} has no {', '.join(map(str, unknown))}. "
                 f"Known: {', '.join(FIELDS[part])}"
             )
+    try:
+        Variant(row["name"], detector=row.get("detector", {})).backbone({})
+    except ConfigError as error:
+        raise ConfigError(f"{path}, {row['name']}: {error}") from error
     if row.get(PROTOCOL, "") not in ("", *PROTOCOLS):
         raise ConfigError(
             f"{path}, {row['name']}: the protocol is one of {', '.join(PROTOCOLS)}. "

@@ -90,6 +90,8 @@ def prepare(
                     f"--set {part}.{field} would change nothing: each variant of {chosen.name} says "
                     "itself what it is."
                 )
+    for variant in chosen.variants:  # refuses settings that the backbone does not have
+        variant.backbone(shared.get("detector", {}))
     source = find_source(folder, classes)
 
     def source_of(variant: Variant) -> Source:

@@ -21,7 +21,7 @@ from npr_keras.data.records import ImageSet, Source
 from npr_keras.errors import NPRKerasError
 from npr_keras.evaluation.evaluate import evaluate
 from npr_keras.layers.representation import make_representation
-from npr_keras.models.backbones.base import Backbone, make_backbone
+from npr_keras.models.backbones.base import Backbone
 from npr_keras.packages import import_needed
 from npr_keras.runtimes.keras_file import KerasPredictor
 from npr_keras.scoring.score_log import ScoreLogs
@@ -135,7 +135,7 @@ def check_default(plan: Plan, grid: Grid, source_of: Callable[[Variant], Source]
 def detector_of(plan: Plan, variant: Variant) -> tuple[Backbone, keras.layers.Layer]:
     """A variant's detector: its backbone, and its representation."""
     layer = make_representation(**variant.representation_arguments(plan.shared["representation"]))
-    return make_backbone(**{**plan.shared["detector"], **variant.detector}), layer
+    return variant.backbone(plan.shared["detector"]), layer
 
 
 def said_by(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import os
 from pathlib import Path
 
@@ -17,33 +17,31 @@ from npr_keras.ablation.tables import (
     rows_of,
     sets_side_by_side,
 )
-from npr_keras.atomic import write_text
-from npr_keras.errors import ConfigError
-from npr_keras.report.latex import latex_text
-from npr_keras.report.markdown import markdown_text
-from npr_keras.report.write import csv_text, without_nan
+from npr_keras.report.text import (
+    DRAWN,
+    csv_text,
+    json_text,
+    latex_line,
+    latex_number,
+    latex_table,
+    latex_text,
+    markdown_table,
+    markdown_text,
+    write_by_ending,
+)
 
-ENDINGS = (".md", ".tex", ".csv", ".json", ".png", ".svg")
-
-
-def check_target(path: str | os.PathLike) -> None:
-    """Raises ConfigError unless a file of this name can be written: before anything is computed."""
-    if Path(path).suffix.lower() not in ENDINGS:
-        raise ConfigError(f"Expected a name that ends in {', '.join(ENDINGS)}. Received: {path}")
-    if not Path(path).absolute().parent.is_dir():
-        raise ConfigError(f"No such folder: {Path(path).parent}")
+ENDINGS = (".md", ".tex", ".csv", ".json", *DRAWN)
 
 
 def write_result(result: dict, path: str | os.PathLike) -> None:
     """Writes an ablation in the form that the file's name ends in, one of `ENDINGS`."""
-    ending = Path(path).suffix.lower()
-    if ending in (".png", ".svg"):
+    if Path(path).suffix.lower() in DRAWN:
         from npr_keras.ablation.figure import write_figure
 
         write_figure(result, path)
         return
-    writers = {".md": markdown, ".tex": latex, ".csv": comma_separated, ".json": json_text}
-    write_text(path, writers[ending](result))
+    forms = {".md": markdown, ".tex": latex, ".csv": comma_separated, ".json": json_text}
+    write_by_ending(path, {k: functools.partial(form, result) for k, form in forms.items()})
 
 
 def markdown(result: dict) -> str:
@@ -54,7 +52,7 @@ def markdown(result: dict) -> str:
         for row in rows_of(result)
     ]
     parts = [
-        _markdown_table(heads, rows),
+        markdown_table(heads, rows),
         *map(markdown_text, [NOTE, *([QUOTED] if has_published(result) else [])]),
         " ".join(map(markdown_text, facts_of(result))),
         markdown_text(packages_of(result)),
@@ -64,7 +62,7 @@ def markdown(result: dict) -> str:
             [markdown_text(cell) for cell in row.values()] for row in rows_by_set(result, figure)
         ]
         heads = ["variant", *map(markdown_text, result["sets"])]
-        parts += [f"{title} by set:", _markdown_table(heads, rows)]
+        parts += [f"{title} by set:", markdown_table(heads, rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -104,11 +102,6 @@ def comma_separated(result: dict) -> str:
     return csv_text(rows)
 
 
-def json_text(result: dict) -> str:
-    """JSON; what is not defined is null."""
-    return json.dumps(without_nan(result), indent=2) + "\n"
-
-
 def _columns(result: dict) -> tuple[list[str], list[str]]:
     """What the main table shows after the name: keys of `rows_of`, and all columns' heads."""
     names = ["seeds", *FIGURES, *(f"{figure}_difference" for figure in FIGURES)]
@@ -125,21 +118,8 @@ def _markdown_cell(row: dict[str, str], name: str) -> str:
     return f"*{text}*" if text and name.endswith("_paper") else text
 
 
-def _markdown_table(heads: list[str], rows: list[list[str]]) -> str:
-    lines = [heads, ["---", *["--:"] * (len(heads) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _tabular(heads: list[str], rows: list[list[str]]) -> str:
-    """A tabular of booktabs; numbers with a minus, names with a hyphen."""
-    lines = [f"\\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", r"\toprule"]
-    lines += [" & ".join(map(latex_text, heads)) + r" \\", r"\midrule"]
-    for name, *cells in rows:
-        # {}: a name in brackets is no option of \\midrule.
-        line = " & ".join(["{}" + latex_text(name), *map(_latex_number, cells)])
-        lines.append(line + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
-
-
-def _latex_number(text: str) -> str:
-    return latex_text(text).replace("-", "$-$").replace("±", r"$\pm$").replace("–", "--")
+    # {}: a name in brackets is no option of \\midrule.
+    lines = [latex_line(["{}" + latex_text(n), *map(latex_number, cells)]) for n, *cells in rows]
+    columns = "l" + "r" * (len(heads) - 1)
+    return "\n".join(latex_table(columns, [latex_line(list(map(latex_text, heads)))], lines)) + "\n"

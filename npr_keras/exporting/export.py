@@ -96,8 +96,6 @@ def export_detector(
         MissingPackageError: If a format's packages are not installed.
     """
     _require_known(formats, quantize)
-    for name in formats:
-        require(f"Exporting to {name}", *FORMATS[name].packages)
     file = Path(model_file(model))
     folder = Path(out) if out else file.parent
     if "savedmodel" in formats and version is not None:
@@ -164,6 +162,7 @@ def _require_known(formats: Sequence[str], quantize: str) -> None:
         if quantize not in FORMATS[name].quantize:
             known = ", ".join(FORMATS[name].quantize)
             raise ConfigError(f"{name} can be {known}. Received: quantize={quantize!r}")
+        require(f"Exporting to {name}", *FORMATS[name].packages)
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
             "Exporting runs on TensorFlow, whatever a model was trained on: start Python with "

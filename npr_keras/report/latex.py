@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from npr_keras.evaluation.published import PAPER, mean_of_sets, published_figures
 from npr_keras.report.tables import facts_of, indices_of, per_cent, suite_titles
-
-_ESCAPES = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-}
+from npr_keras.report.text import latex_line, latex_number, latex_table, latex_text
 
 
 def latex_tables(report: dict) -> str:
@@ -40,25 +34,16 @@ def _table(report: dict, title: str) -> str:
     caption = f"Accuracy at logit 0 and average precision on {name} ({count} sets), in per cent."
     if quoted:
         caption += f" $^\\dagger$ As published by {PAPER}; the others measured."
+    subheads = latex_line(["", *["Acc. & A.P."] * len(heads)])
+    top = [latex_line(["Method", *heads]), rules, subheads]
     lines = [
         r"\begin{table*}",
         r"\centering",
         f"\\caption{{{caption}}}",
         r"\resizebox{\linewidth}{!}{%",
-        f"\\begin{{tabular}}{{l{'cc' * len(heads)}}}",
-        r"\toprule",
-        " & ".join(["Method", *heads]) + r" \\",
-        rules,
-        " & ".join(["", *["Acc. & A.P."] * len(heads)]) + r" \\",
-        r"\midrule",
-        *quoted,
-        *([r"\midrule"] if quoted else []),
-        *ours,
-        r"\bottomrule",
-        r"\end{tabular}}",
-        r"\end{table*}",
+        *latex_table("l" + "cc" * len(heads), top, quoted, ours),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "}\n" + r"\end{table*}" + "\n"
 
 
 def _published_lines(title: str, names: list[str]) -> list[str]:
@@ -68,7 +53,7 @@ def _published_lines(title: str, names: list[str]) -> list[str]:
         if len(own) == len(names):  # a mean over other sets would not compare
             pairs = [*own.values(), mean_of_sets(own)]
             cells = [f"{value:.1f}" for pair in pairs for value in pair]
-            lines.append(" & ".join([f"{latex_text(method)}$^\\dagger$", *cells]) + r" \\")
+            lines.append(latex_line([f"{latex_text(method)}$^\\dagger$", *cells]))
     return lines
 
 
@@ -76,9 +61,4 @@ def _own_line(model: dict, indices: list[int], title: str) -> str:
     rows = [*(model["sets"][i] for i in indices), model["suites"][title]]
     cells = [per_cent(row[name]) for row in rows for name in ("accuracy", "average_precision")]
     # {}: a name in brackets is no option of \\midrule.
-    return " & ".join([f"{{}}{latex_text(model['name'])}", *cells]).replace("–", "--") + r" \\"
-
-
-def latex_text(text: str) -> str:
-    """Nothing in a name is a command."""
-    return "".join(_ESCAPES.get(c, c) for c in text)
+    return latex_line([f"{{}}{latex_text(model['name'])}", *map(latex_number, cells)])

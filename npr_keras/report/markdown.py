@@ -14,6 +14,7 @@ from npr_keras.report.tables import (
     suite_titles,
     with_interval,
 )
+from npr_keras.report.text import markdown_table, markdown_text
 
 
 def markdown_tables(report: dict) -> str:
@@ -56,7 +57,7 @@ def _table(rows, mean) -> str:
     names = [n for n in FIGURES if n != "calibrated_accuracy" or mean[n] == mean[n]]
     heads = ["set", "real", "fake", *(FIGURES[n] for n in names)]
     heads += ["published: acc", "published: AP"] if quoted else []
-    lines = [heads, ["---", *["--:"] * (len(heads) - 1)]]
+    lines = []
     for row in rows:
         figures = [with_interval(row, name) for name in names]
         counts = [f"{row[n]:,}" for n in ("real", "fake")]
@@ -64,15 +65,10 @@ def _table(rows, mean) -> str:
     figures = [f"**{per_cent(mean[name])}**" for name in names]
     label = f"**mean of {mean['sets']} sets**"
     lines.append([label, "", "", *figures, *_paper(mean, quoted)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(heads, lines)
 
 
 def _paper(row, quoted) -> list[str]:
     paper = row[QUOTED] or {}
     names = ("accuracy", "average_precision") if quoted else ()
     return [f"*{per_cent(paper[n])}*" if paper else "" for n in names]
-
-
-def markdown_text(text: str) -> str:
-    """Nothing in a name is markup."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|" else c for c in text)

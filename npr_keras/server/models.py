@@ -33,6 +33,34 @@ class ModelSettings:
     labels: dict[str, int] = field(default_factory=dict)
 
 
+def models_in(folder: str | os.PathLike, name: str | None = None) -> list[ModelSettings]:
+    """The model whose versions lie in a folder, or, of a version's own folder, that one.
+
+    Args:
+        folder: The folder.
+        name: What clients call it; by default the folder's name.
+
+    Raises:
+        ConfigError: If it is no such folder.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise ConfigError(
+            f"{folder} is not a folder. Give the folder with the model's versions; npr-keras export "
+            "MODEL writes one."
+        )
+    path = path.resolve()
+    versions: tuple[int, ...] = ()
+    if (path / "saved_model.pb").exists():
+        if not path.name.isdecimal():
+            raise ConfigError(
+                f"{folder} is a SavedModel without a version. Serve the folder above one that is "
+                "called by a number: npr/1, say, and serve npr."
+            )
+        versions, path = (int(path.name),), path.parent
+    return [ModelSettings(name or path.name, str(path), versions=versions)]
+
+
 @dataclass
 class VersionStatus:
     """How far a version is.

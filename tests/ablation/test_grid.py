@@ -23,7 +23,7 @@ def test_every_variant_of_every_grid_can_be_made(name):
 
     for variant in GRIDS[name].variants:
         make_representation(**variant.representation_arguments({}))
-        variant.detector_config({})
+        variant.backbone({})
         assert variant.training_config({"epochs": 2}, seed=5).seed == 5
     assert GRIDS[name].variants[0].name == GRIDS[name].default
 
@@ -33,7 +33,7 @@ def test_what_is_shared_gives_way_to_what_is_a_variants_own():
     assert variant.representation_arguments({"scale": 1.0, "reference": 1}) == {
         "scale": 1.0, "reference": 3,
     }  # fmt: skip
-    config = variant.detector_config({"width": 96, "blocks": [2]})
+    config = variant.backbone({"width": 96, "blocks": [2]})
     assert (config.width, config.blocks) == (16, (2,))
     assert variant.training_config({"crop": 96, "epochs": 3}, 1).crop == 64
     # Another layer has other arguments.
@@ -75,7 +75,7 @@ variants:
     assert (grid.name, grid.default) == ("mine", "plain")
     wide, plain, last = grid.variants
     assert wide.slug == "wide-trunk"
-    assert wide.detector_config({}).width == 96
+    assert wide.backbone({}).width == 96
     assert plain == Variant("plain")
     assert last.training_config({"epochs": 3}, 1).flip == 0
     assert last.classes == ("cat",)
@@ -95,7 +95,7 @@ variants:
         ("variants: [{name: '  '}]", "names that differ"),
         ("variants: [{name: a, training: {fliip: 0}}]", "training has no fliip. Known: epochs"),
         ("variants: [{name: a, training: {seed: 4}}]", "training has no seed"),
-        ("variants: [{name: a, detector: {depth: 4}}]", "detector has no depth"),
+        ("variants: [{name: a, detector: {depth: 4}}]", "ResNet: unknown field depth"),
         ("variants: [{name: a, classes: null}]", "classes are how many"),
         ("variants: [{name: a, classes: -1}]", "classes are how many"),
         ("variants: [{name: a, classes: cat}]", "classes are how many"),

@@ -146,7 +146,7 @@ def test_at_the_command_line(invoke, source_folder, make_set, tmp_path):
     )
     refused = error_of(invoke("ablate", *arguments, "--set", "detector.width=16"))
     assert "detector.width: null there, 16 here" in refused
-    assert "ends in .md" in error_of(
+    assert "ends in one of .md" in error_of(
         invoke("ablate", "report", tmp_path / "out", "--write", "t.doc")
     )
     assert "No ablation in" in error_of(invoke("ablate", "report", tmp_path / "nothing"))
@@ -154,8 +154,8 @@ def test_at_the_command_line(invoke, source_folder, make_set, tmp_path):
     assert "expected FIELD=VALUE" in error_of(
         invoke("ablate", "--grid", "scale", "--set", "x=1"), 2
     )
-    assert "detector.FIELD (blocks, width, mean, std)" in error_of(
-        invoke("ablate", "--grid", "scale", "--set", "detector.depth=1"), 2
+    assert "ResNet: unknown field depth. Known: blocks, mean, std, width" in error_of(
+        invoke("ablate", "--grid", "scale", *arguments[2:], "--set", "detector.depth=1")
     )
     for seeds in ("1,1", "0", "99999999999", "4294967296,"):
         refused = error_of(invoke("ablate", "--grid", "scale", "--seeds", seeds), 2)

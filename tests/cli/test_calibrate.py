@@ -88,7 +88,7 @@ def test_calibrate_then_predict_and_eval(invoke, own_model, make_set, make_image
 def test_calibrate_takes_only_real_ones_for_real(
     invoke, stub_models, make_set, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("npr_keras.evaluation.calibration.store", lambda *args, **options: None)
+    monkeypatch.setattr("npr_keras.models.files.store_in_profile", lambda *args, **options: None)
     data = make_set(tmp_path / "train" / "cat", 61)
     command = ["calibrate", "--model", "any", "--reals", tmp_path, "--fpr", "5%"]
     done = invoke(*command, "--pipeline", "pydataset", "--json")
@@ -102,7 +102,7 @@ def test_calibrate_takes_only_real_ones_for_real(
         ([], "either --data DIR or --reals DIR", 2),
         (["--reals", "."], "--reals needs --fpr", 2),
         (["--reals", ".", "--fpr", "0"], "not a share above 0%", 2),
-        (["--data", ".", "--figure", "r.pdf"], ".svg, .png", 1),
+        (["--data", ".", "--figure", "r.pdf"], ".png, .svg", 1),
         (["--reals", ".", "--fpr", "1%", "--figure", "r.svg"], "needs --data", 2),
         (["--reals", "nowhere", "--fpr", "1%"], "no such folder", 1),
     ],

@@ -156,7 +156,7 @@ def test_calibrated_on_other_images(invoke, stub_models, sets, make_set, tmp_pat
 def test_reports_are_refused_before_the_work(invoke, model, sets, tmp_path, monkeypatch):
     command = [*EVAL, "--model", model, "--data", sets, "--report"]
     assert ".html, .md, .tex, .csv, .json" in error_of(invoke(*command, tmp_path / "r.pdf"))
-    assert "No such folder" in error_of(invoke(*command, tmp_path / "no" / "r.md"))
+    assert "no such folder" in error_of(invoke(*command, tmp_path / "no" / "r.md"))
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == "jinja2" else find(n))
     assert "npr-keras[report]" in error_of(invoke(*command, tmp_path / "r.html"))
@@ -201,7 +201,7 @@ def test_scores_are_kept_until_all_is_done(invoke, stub_models, sets, tmp_path, 
     command = [*EVAL, "--model", "at127", "--model", "at125", "--data", sets]
     command += ["--report", tmp_path / "r.md"]
     with monkeypatch.context() as patched:
-        patched.setattr("npr_keras.report.write.write_text", fail)
+        patched.setattr("npr_keras.report.text.write_text", fail)
         assert "No space left" in error_of(invoke(*command))
     assert sum(seen) == 32
     assert invoke(*command).returncode == 0

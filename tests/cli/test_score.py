@@ -63,12 +63,12 @@ def test_a_model_that_changes_is_read_again(own_model, make_images, tmp_path):
     import dataclasses
 
     import npr_keras
-    from npr_keras.evaluation.calibration import store
+    from npr_keras.models.files import store_in_profile
     from npr_keras.profile import Calibration
 
     make_images(tmp_path / "i", 1)
     path = tmp_path / "i" / "000.png"
     assert npr_keras.score(path, model=own_model).verdict == ""
     found = Calibration(1.0, 0.2, 0.2, 99, protocol="resize256")
-    store(own_model, calibration=dataclasses.replace(found))
+    store_in_profile(own_model, calibration=dataclasses.replace(found))
     assert npr_keras.score(path, model=own_model).verdict == "inconclusive"

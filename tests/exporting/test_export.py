@@ -142,7 +142,7 @@ def test_wrong_arguments(run_folder, tmp_path):
         (tmp_path / name).write_text("nothing")
         with pytest.raises(CheckpointError, match="Cannot read the model"):
             open_predictor(tmp_path / name)
-    with pytest.raises(CheckpointError, match=r"No model at .*one of .keras, .onnx"):
+    with pytest.raises(CheckpointError, match=r"No model at .*one of .keras, .tflite"):
         open_predictor(tmp_path / "gone.onnx")
 
 

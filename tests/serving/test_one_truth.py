@@ -181,13 +181,13 @@ def test_an_export_follows_the_rule_that_was_calibrated(invoke, tmp_path, random
 def test_a_served_model_scores_the_pixels_that_were_asked_for(own):
     """Prepared pixels travel as PNG only where the server's own preprocessing leaves them alone."""
     from npr_keras.data.decode import preprocess
-    from npr_keras.runtimes.remote import _is_kept
+    from npr_keras.runtimes.remote import is_kept
 
     kept = 0
     for other in PROTOCOLS.values():
         for side in (90, 224, 256, 301):
             pixels = preprocess(embedded_photograph(7, 4, 304)[:side, : side + 1], other)
-            if _is_kept(PROTOCOLS[own], pixels.shape[:2]):
+            if is_kept(PROTOCOLS[own], pixels.shape[:2]):
                 kept += 1
                 np.testing.assert_array_equal(preprocess(pixels, PROTOCOLS[own]), pixels)
     assert kept >= 3 or own == "resize256_centercrop224"  # that one leaves nothing alone

@@ -161,7 +161,7 @@ class Taken:
     """A server that is given ports."""
 
     def __init__(self, folder, settings):
-        from npr_keras.serving import Server, ServerSettings
+        from npr_keras.server.server import Server, ServerSettings
 
         ports = {"rest_port": 0, "grpc_port": 0, **settings}
         self.server = Server([ModelSettings("npr", str(folder))], ServerSettings(**ports))
