@@ -80,7 +80,7 @@ def setting_options(settings: type, names: dict[str, tuple[str, ...]]):
                 *(flags or (f"--{name.replace('_', '-')}",)),
                 name,
                 default=_shown(field.default, rule),
-                show_default=True,
+                show_default=field.default != "",
                 type=_TYPES[rule.kind](rule),
                 callback=functools.partial(_parsed, rule),
                 help=field.metadata["help"],
@@ -95,6 +95,7 @@ _TYPES = {
     "number": lambda r: click.FloatRange(r.least, r.most, min_open=r.above),
     "choice": lambda r: click.Choice(r.choices),
     "pair": lambda r: None,
+    "": lambda r: None,
 }
 
 

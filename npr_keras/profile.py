@@ -130,6 +130,11 @@ class ModelProfile(Config):
         robustness: Its accuracy on images that were recompressed, resized and so on, each on
             pixels of `Condition.protocol`.
         simulated: Whether it was trained on simulated generators alone.
+
+    Example:
+        >>> profile = ModelProfile(PROTOCOLS["native"])
+        >>> profile.calibration_for(PROTOCOLS["native"]).images  # never calibrated
+        0
     """
 
     preprocessing: Preprocessing

@@ -172,3 +172,15 @@ class Config:
                 f"{type(self).__name__}: `{name}` must be {expected}. "
                 f"Received: {name}={getattr(self, name)!r}"
             )
+
+
+def differences(was: Mapping, now: Mapping, prefix: str = "") -> list[tuple[str, Any, Any]]:
+    """What differs between two nested dicts of plain values: dotted name, old and new value."""
+    found = []
+    for key in sorted({*was, *now}):
+        old, new = was.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            found.append((f"{prefix}{key}", old, new))
+    return found

@@ -55,6 +55,10 @@ class Prediction:
         pixels: What the detector saw: the protocol's name and the size.
         history: What the file says of itself.
         evidence: How much its pixels can say.
+
+    Example:
+        >>> Prediction("photo.jpg", error="empty").verdict
+        ''
     """
 
     path: str

@@ -1,10 +1,15 @@
 """The documentation is current, complete, and its Python runs."""
 
+import doctest
+import inspect
 import re
 import shlex
 
+import numpy as np
 import pytest
 from conftest import ROOT
+
+import npr_keras
 
 DOCS = sorted(p for p in (ROOT / "docs").rglob("*.md"))
 
@@ -73,8 +78,9 @@ def test_commands_and_examples_are_found():
     assert len(list(python_blocks())) >= 4
 
 
-@pytest.mark.parametrize("text", python_blocks())
-def test_every_python_example_runs(text, tmp_path, monkeypatch, make_set, make_images):
+@pytest.fixture
+def belongings(tmp_path, monkeypatch, make_set, make_images):
+    """What the examples take for granted, in the current folder."""
     from npr_keras import Detector, ResNet, save_detector
 
     monkeypatch.chdir(tmp_path)
@@ -82,6 +88,29 @@ def test_every_python_example_runs(text, tmp_path, monkeypatch, make_set, make_i
     save_detector(Detector(ResNet(blocks=(1,), width=8)), tmp_path / "saved_models/npr/model.keras")
     make_set(tmp_path / "my_images", 2)
     make_set(tmp_path / "my_test_images", 2)
+    for part, count in (("train", 2), ("val", 1)):
+        make_set(tmp_path / "my_source" / part / "cat", count)
     make_images(tmp_path, 1)
     (tmp_path / "000.png").rename(tmp_path / "photo.jpg")
+
+
+@pytest.mark.parametrize("text", python_blocks())
+def test_every_python_example_runs(text, belongings):
     exec(text.replace("epochs=20", "epochs=1"), {})
+
+
+PUBLIC = [name for name in npr_keras.__all__ if name not in ("__version__", "PROTOCOLS")]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_says_what_it_is_and_its_example_runs(name, belongings):
+    public = {one: getattr(npr_keras, one) for one in npr_keras.__all__}
+    text = inspect.getdoc(public[name])
+    assert len(text.splitlines()[0]) > 20 and text.splitlines()[0].endswith((".", ")."))
+    examples = doctest.DocTestParser().get_doctest(text, {**public, "np": np}, name, None, None)
+    assert examples.examples, f"{name} has no example"
+    if name == "Client":  # it needs a server: tests/serving/test_client.py runs it
+        return
+    said = []
+    doctest.DocTestRunner(verbose=False).run(examples, out=said.append)
+    assert not said, "".join(said)

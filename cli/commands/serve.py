@@ -7,7 +7,11 @@ import signal
 
 import click
 
+from npr_keras.server.settings import ServerSettings
 from npr_keras_cli.backend import import_tensorflow_quietly
+from npr_keras_cli.options import setting_options
+
+SHOWN = tuple(name for name in ServerSettings.__dataclass_fields__ if name != "drain")
 
 
 @click.command("serve")
@@ -18,73 +22,7 @@ from npr_keras_cli.backend import import_tensorflow_quietly
     type=click.Path(),
     help="Instead of MODEL: several models, versions and labels, as TF Serving reads it.",
 )
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="Address to listen on; 0.0.0.0 for all interfaces.",
-)
-@click.option(
-    "--rest-port",
-    default=8501,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="Port for REST; 0 for any free one.",
-)
-@click.option(
-    "--grpc-port",
-    default=8500,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="Port for gRPC; 0 for any free one.",
-)
-@click.option(
-    "--max-batch",
-    default=32,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Images that are run together, at most.",
-)
-@click.option(
-    "--batch-timeout-ms",
-    default=5.0,
-    show_default=True,
-    type=click.FloatRange(0, 10_000),
-    help="How long a request waits for others.",
-)
-@click.option(
-    "--max-queue",
-    default=256,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Requests that wait; one more is refused (429, RESOURCE_EXHAUSTED).",
-)
-@click.option(
-    "--max-request-mb",
-    default=64,
-    show_default=True,
-    type=click.IntRange(1, 2000),
-    help="Size of a request, at most.",
-)
-@click.option(
-    "--max-pixels",
-    default=40_000_000,
-    show_default=True,
-    type=click.IntRange(1),
-    help="An encoded image that declares more counts as unreadable.",
-)
-@click.option(
-    "--poll-seconds",
-    default=1.0,
-    show_default=True,
-    type=click.FloatRange(0.05),
-    help="Between looks for new versions.",
-)
-@click.option(
-    "--cors-origin",
-    metavar="ORIGIN",
-    help='Let pages of this origin ask from a browser; "*" for all.  [default: none]',
-)
+@setting_options(ServerSettings, dict.fromkeys(SHOWN, ()))
 @click.option("--access-log", type=click.Path(), help="A JSON line for each request; - is stdout.")
 @click.option(
     "--print-tf-serving",
@@ -117,27 +55,14 @@ def command(model, name, model_config_file, print_tf_serving, access_log, **sett
         return
     require_serving()
     import_tensorflow_quietly()
-    _serve(models, settings, access_log)
+    _serve(models, ServerSettings(**settings), access_log)
 
 
-def _serve(models, given: dict, log) -> None:
+def _serve(models, settings, log) -> None:
     """Serves until a signal comes."""
-    from npr_keras.server.server import Server, ServerSettings
+    from npr_keras.server.server import Server
     from npr_keras_cli.console import say
     from npr_keras_cli.serving_view import access_log, show_banner
-
-    settings = ServerSettings(
-        host=given["host"],
-        rest_port=given["rest_port"],
-        grpc_port=given["grpc_port"],
-        max_batch=given["max_batch"],
-        batch_timeout=given["batch_timeout_ms"] / 1000,
-        max_queue=given["max_queue"],
-        max_request=given["max_request_mb"] << 20,
-        max_pixels=given["max_pixels"],
-        poll=given["poll_seconds"],
-        cors_origin=given["cors_origin"] or "",
-    )
 
     async def run(server) -> None:
         def stop():

@@ -19,6 +19,7 @@ from npr_keras.atomic import replacing, write_text
 from npr_keras.data.records import ImageSet
 from npr_keras.errors import ConfigError, RunError
 from npr_keras.packages import import_needed
+from npr_keras.settings import differences
 from npr_keras.versions import versions
 
 PLAN_FILE = "plan.json"
@@ -254,15 +255,10 @@ def _name(key: str) -> str:
 
 
 def _differing(there: Mapping, here: Mapping, prefix: str = "") -> list[str]:
-    """What differs between two nested dicts, a line each."""
-    lines = []
-    for key in sorted({*there, *here}):
-        was, now = there.get(key), here.get(key)
-        if isinstance(was, dict) and isinstance(now, dict):
-            lines += _differing(was, now, f"{prefix}{key}.")
-        elif was != now:
-            lines.append(f"{prefix}{key}: {json.dumps(was)} there, {json.dumps(now)} here")
-    return lines
+    return [
+        f"{name}: {json.dumps(was)} there, {json.dumps(now)} here"
+        for name, was, now in differences(there, here, prefix)
+    ]
 
 
 def _plain(values: dict) -> dict:

@@ -56,8 +56,9 @@ class Client:
 
     Example:
         >>> with Client("grpc://127.0.0.1:8500/npr") as client:
-        ...     for found in npr_keras.scoring.remote.served_predictions(client, ["photo.jpg"]):
-        ...         print(found.verdict, found.probability, found.reasons)
+        ...     (answer,) = client.score([open("photo.jpg", "rb").read()])
+        >>> answer.valid
+        True
     """
 
     def __init__(

@@ -191,7 +191,12 @@ def preprocess(pixels: np.ndarray, protocol: Preprocessing) -> np.ndarray:
 
 
 def load(source: str | os.PathLike | bytes, protocol: Preprocessing) -> np.ndarray:
-    """`decode` and `preprocess` in one: a file to a detector's input, uint8 (H, W, 3)."""
+    """`decode` and `preprocess` in one: a file to a detector's input, uint8 (H, W, 3).
+
+    Example:
+        >>> load_image("photo.jpg", PROTOCOLS["resize256"]).shape
+        (256, 256, 3)
+    """
     pixels = decode(source)
     try:
         return preprocess(pixels, protocol)

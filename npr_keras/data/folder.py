@@ -39,6 +39,11 @@ def find_source(
         LayoutError: If there is no such folder, or nothing to train on in it.
         DataError: If one file is both real and generated, or a folder cannot be listed.
         UnknownClassError: If a class is not in the training split.
+
+    Example:
+        >>> source = find_source("my_source")
+        >>> source.classes, len(source.train), len(source.val)
+        (('cat',), 4, 2)
     """
     skipped = Skipped() if skipped is None else skipped
     found = find_classes(root, names, skipped)
@@ -101,6 +106,11 @@ def find_sets(
     Raises:
         LayoutError: If there is no such folder, or no labelled images in it.
         DataError: If one file is both real and generated, or a folder cannot be listed.
+
+    Example:
+        >>> sets, ignored = find_sets("my_images")
+        >>> len(sets[0].records), ignored
+        (4, [])
     """
     skipped = Skipped() if skipped is None else skipped
     found = find_classes(root, names, skipped)

@@ -76,7 +76,7 @@ def calibrate(
     Example:
         >>> found = calibrate(np.array([0, 0, 1, 1]), np.array([-3.0, -1.0, 2.0, 4.0]))
         >>> round(found.calibration.threshold, 1)
-        0.3
+        0.5
     """
     labels, logits = np.asarray(labels), np.asarray(logits)
     calibration = stored or UNCALIBRATED

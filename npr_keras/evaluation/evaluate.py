@@ -74,6 +74,12 @@ def evaluate(
 
     Raises:
         TooManyUnreadableError: Beyond the limit, or where a set has no readable image at all.
+
+    Example:
+        >>> predictor = open_predictor("saved_models/npr")
+        >>> (result,) = evaluate(predictor, find_sets("my_images")[0], predictor.preprocessing)
+        >>> result.metrics.real, result.metrics.fake
+        (2, 2)
     """
     unreadable = Unreadable(sum(len(s.records) for s in sets), max_unreadable)
     identity = getattr(predictor, "identity", None)

@@ -52,6 +52,13 @@ def measure_robustness(
         LayoutError: If one of the labels is missing.
         CheckpointError: If the predictor gives NaN.
         TooManyUnreadableError: Beyond the limit that `unreadable` was made with.
+
+    Example:
+        >>> predictor = open_predictor("saved_models/npr")
+        >>> records = find_sets("my_images")[0][0].records
+        >>> found = measure_robustness(predictor, records, PROTOCOLS["native"], [("jpeg", 90)])
+        >>> found[0].kind, found[0].images
+        ('jpeg', 4)
     """
     conditions = conditions or standard_conditions()
     for kind, amount in conditions:

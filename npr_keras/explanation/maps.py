@@ -55,9 +55,10 @@ def explain(detector: Detector, pixels: np.ndarray, grid: int = GRID) -> Explana
         ConfigError: If there is no such grid, not one picture, or no map of where.
 
     Example:
-        >>> found = explain(Detector(), load_image("photo.png", PROTOCOLS["native"]))
+        >>> pixels = load_image("photo.jpg", PROTOCOLS["native"])
+        >>> found = explain(load_detector("saved_models/npr"), pixels)
         >>> found.activation.shape, found.regions.shape
-        ((16, 16), (8, 8))
+        ((8, 8), (8, 8))
     """
     if not isinstance(grid, int) or isinstance(grid, bool) or grid < 1:
         raise ConfigError(f"`grid` must be a positive integer. Received: grid={grid!r}")

@@ -69,7 +69,7 @@ def export_detector(
     protocol: Preprocessing | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> list[ExportResult]:
-    """Exports a detector.
+    """Exports a detector to files that run elsewhere.
 
     Args:
         model: A `.keras` file that any backend trained, or a run's folder.
@@ -94,6 +94,11 @@ def export_detector(
             before it stay.
         CheckpointError: If the model cannot be read.
         MissingPackageError: If a format's packages are not installed.
+
+    Example:
+        >>> (made,) = export("saved_models/npr", ["onnx"])
+        >>> made.path, made.verified.difference < 1e-3
+        ('saved_models/npr/model.onnx', True)
     """
     _require_known(formats, quantize)
     file = Path(model_file(model))

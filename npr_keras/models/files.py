@@ -23,6 +23,9 @@ def save_detector(detector: Detector, path: str | os.PathLike, optimizer: bool =
         detector: What to save.
         path: Where to, ending in `.keras`.
         optimizer: Whether its optimizer's state goes in too (three times the size).
+
+    Example:
+        >>> save_detector(Detector(ResNet(blocks=(1,), width=8)), "small.keras")
     """
     _require_ending(path)
     if detector.compiled and not optimizer:
@@ -55,6 +58,10 @@ def load_detector(path: str | os.PathLike, compile: bool = False) -> Detector:
 
     Raises:
         CheckpointError: If there is no such file, it is broken, or holds another kind of model.
+
+    Example:
+        >>> load_detector("saved_models/npr").preprocessing.name
+        'resize256'
     """
     path = model_file(path)
     if not os.path.isfile(path):

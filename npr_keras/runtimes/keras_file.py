@@ -28,8 +28,8 @@ class KerasPredictor:
 
     Example:
         >>> predictor = KerasPredictor("saved_models/npr")
-        >>> predictor.predict(images)
-        array([-3.2,  1.7], dtype=float32)
+        >>> predictor.predict(np.zeros((2, 64, 64, 3), np.uint8)).dtype
+        dtype('float32')
     """
 
     def __init__(self, detector: Detector | str | os.PathLike):

@@ -21,6 +21,11 @@ def open_predictor(model: str | os.PathLike):
     Raises:
         CheckpointError: If there is no model there, or it cannot be read.
         MissingPackageError: If what runs it is not installed.
+
+    Example:
+        >>> predictor = open_predictor("saved_models/npr")
+        >>> predictor.predict(np.zeros((2, 64, 64, 3), np.uint8)).shape
+        (2,)
     """
     if is_address(model):
         from npr_keras.runtimes.remote import ServedPredictor

@@ -30,7 +30,7 @@ def score_files(
     batch_size: int = 16,
     skipped: Skipped | None = None,
 ) -> Iterator[Prediction]:
-    """Scores images.
+    """Scores image files, and says what can be concluded.
 
     Args:
         predictor: What scores them: `predict(images)` and `profile`.
@@ -45,6 +45,12 @@ def score_files(
 
     Raises:
         CheckpointError: If the model gives NaN.
+
+    Example:
+        >>> predictor = open_predictor("saved_models/npr")
+        >>> found = score_files(predictor, ["my_images", "gone.png"], predictor.preprocessing)
+        >>> [one.error for one in found][-2:]
+        ['', 'No such file or folder: gone.png']
     """
     yield from _conclude(predictor, expand(paths, skipped), protocol, batch_size)
 

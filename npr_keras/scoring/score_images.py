@@ -42,9 +42,9 @@ def score(images, model=None, protocol: Preprocessing | str | None = None):
         CheckpointError: If there is no model.
 
     Example:
-        >>> found = npr_keras.score("photo.jpg", model="saved_models/npr")
+        >>> found = score("photo.jpg", model="saved_models/npr")
         >>> found.verdict, found.reasons
-        ('inconclusive', ('JPEG quality 75: this detector finds only 40 % of generated images like that',))
+        ('', ('this detector was neither calibrated nor measured on resize256 pixels',))
     """
     predictor = _predictor(model)
     if isinstance(protocol, str):

@@ -7,7 +7,6 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import uvicorn
 
@@ -18,40 +17,11 @@ from npr_keras.server.metrics import Metrics
 from npr_keras.server.models import Models, ModelSettings
 from npr_keras.server.rest import RESTApplication
 from npr_keras.server.servable import Servable
-from npr_keras.server.service import MAX_PIXELS, RequestLog, Service
+from npr_keras.server.service import RequestLog, Service
+from npr_keras.server.settings import ServerSettings
 
 REST_TIMEOUT = 30.0  # seconds, as TensorFlow Serving's
 _KEEP_ALIVE = 65  # seconds that an idle connection is kept, longer than most proxies'
-
-
-@dataclass(frozen=True)
-class ServerSettings:
-    """How a server serves.
-
-    Args:
-        host: The address that is listened to.
-        rest_port, grpc_port: 0 is any free one.
-        max_batch: Rows that are run together, at most.
-        batch_timeout: Seconds that a request waits for others.
-        max_queue: Requests that wait, at most.
-        max_request: Bytes of a request, at most.
-        max_pixels: That an encoded image may declare.
-        cors_origin: What pages in browsers may ask: their origin, "*" for all, "" for none.
-        poll: Seconds between looks at the disk.
-        drain: Seconds that a stopping server takes for what it has begun.
-    """
-
-    host: str = "127.0.0.1"
-    rest_port: int = 8501
-    grpc_port: int = 8500
-    max_batch: int = 32
-    batch_timeout: float = 0.005
-    max_queue: int = 256
-    max_request: int = 64 << 20
-    max_pixels: int = MAX_PIXELS
-    cors_origin: str = ""
-    poll: float = 1.0
-    drain: float = 30.0
 
 
 class Server:
@@ -95,7 +65,7 @@ class Server:
         metrics = Metrics()
         batcher = Batcher(
             settings.max_batch,
-            settings.batch_timeout,
+            settings.batch_timeout_ms / 1000,
             settings.max_queue,
             observe=metrics.batch,
         )
@@ -107,7 +77,7 @@ class Server:
             if self._access:
                 self._access(_entry(handled))
 
-        grpc_server, health = make_grpc_server(service, done, settings.max_request)
+        grpc_server, health = make_grpc_server(service, done, settings.max_request_mb << 20)
         listening = self._listen()
         try:
             # A port that is taken is found before anything is loaded.
@@ -115,7 +85,7 @@ class Server:
             await models.poll()
             self._require_all(models)
             application = RESTApplication(
-                service, done, settings.max_request, REST_TIMEOUT, settings.cors_origin
+                service, done, settings.max_request_mb << 20, REST_TIMEOUT, settings.cors_origin
             )
             rest = _HTTPServer(
                 uvicorn.Config(
@@ -191,7 +161,7 @@ class Server:
 
     async def _poll(self, models: Models) -> None:
         while True:
-            await asyncio.sleep(self.settings.poll)
+            await asyncio.sleep(self.settings.poll_seconds)
             try:
                 await models.poll()
             except Exception as error:  # the next look may find what this one did not

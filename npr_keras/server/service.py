@@ -17,8 +17,8 @@ from npr_keras.server.batching import Batcher
 from npr_keras.server.metrics import Metrics
 from npr_keras.server.models import Models
 from npr_keras.server.servable import DEFAULT_SIGNATURE
+from npr_keras.server.settings import MAX_PIXELS
 
-MAX_PIXELS = 40_000_000  # that an encoded image may declare
 _EXAMPLES = "inputs"  # of classify and regress
 
 

@@ -108,6 +108,10 @@ class SimulationConfig(Config):
             same high-frequency energy: a control, see `npr_keras.simulation.sharpness`.
         photos: The folder the photographs come from; None for the embedded ones.
         jpeg: Quality of the embedded photographs' JPEG files, 1 to 95; None for lossless ones.
+
+    Example:
+        >>> SimulationConfig("nearest", count=40).validation_count
+        5
     """
 
     upsampler: str = required(choice(*OPERATORS))

@@ -72,6 +72,12 @@ def simulate(
         RunError: If the folder holds something else.
         LayoutError: If the folder of photographs holds none that are large enough.
         ConfigError: If `out` lies in that folder.
+
+    Example:
+        >>> config = SimulationConfig("nearest", count=16, size=32, steps=2, networks=("x2k3t0",))
+        >>> report = simulate("simulated", config)
+        >>> report["networks"]["x2k3t0"]["pictures"]
+        16
     """
     out = Path(out)
     photographs = _Photographs(out, config)

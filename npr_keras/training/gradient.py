@@ -88,6 +88,12 @@ def train(
         ConfigError: If there is no such method.
         RunError: If the folder does not allow it, or training diverged.
         TooManyUnreadableError: If more images are unreadable than `config` allows.
+
+    Example:
+        >>> recipe = TrainingConfig(epochs=1, resize=None, crop=32)
+        >>> result = train(find_source("my_source"), recipe, ResNet(blocks=(1,), width=8), out="mine")
+        >>> result.detector.preprocessing.name, len(result.history)
+        ('native', 1)
     """
     row = get_method(method)
     config = config or TrainingConfig.from_dict(row.recipe)

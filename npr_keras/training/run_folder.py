@@ -13,6 +13,7 @@ from npr_keras.config import TrainingConfig
 from npr_keras.errors import RunError
 from npr_keras.layers.representation import completed_config
 from npr_keras.models import MODEL_FILE, load_detector, save_detector
+from npr_keras.settings import differences
 
 CONFIG_FILE = "config.json"
 HISTORY_FILE = "history.csv"
@@ -64,9 +65,12 @@ class RunFolder:
                 f"{self.path} already holds a training run. Go on with it by --resume, "
                 "choose another --name or --out, or remove the folder."
             )
-        changed = _changes(
-            _completed(stored["settings"], settings["settings"]), settings["settings"]
-        )
+        now = settings["settings"]
+        changed = [
+            one
+            for one in differences(_completed(stored["settings"], now), now)
+            if one[0] not in ("training.epochs", "training.max_unreadable")
+        ]
         if changed:
             raise RunError(
                 f"{self.path} was begun with other settings, so resuming would mix two runs:\n"
@@ -176,16 +180,3 @@ def _completed(settings: dict, new: dict) -> dict:
         "simulated", new.get("simulated", False)
     )  # 0.1 did not say
     return json.loads(json.dumps({**settings, **completed, "preprocessing": pixels}))
-
-
-def _changes(old, new, prefix=""):
-    """Differing values of two nested dicts: (dotted name, old, new)."""
-    changes = []
-    for key in sorted(set(old) | set(new)):
-        name = f"{prefix}{key}"
-        was, now = old.get(key), new.get(key)
-        if isinstance(was, dict) and isinstance(now, dict):
-            changes += _changes(was, now, f"{name}.")
-        elif was != now and name not in ("training.epochs", "training.max_unreadable"):
-            changes.append((name, was, now))
-    return changes

@@ -30,7 +30,9 @@ class Running:
         self.lines, self.entries = [], []
         self.server = Server(
             models,
-            ServerSettings(rest_port=0, grpc_port=0, **{"poll": 0.1, "drain": 20, **settings}),
+            ServerSettings(
+                rest_port=0, grpc_port=0, **{"poll_seconds": 0.1, "drain": 20, **settings}
+            ),
             self.lines.append,
             self.entries.append,
         )

@@ -1,5 +1,6 @@
 """The light client: what it sends and understands, what it imports, and how it takes refusals."""
 
+import doctest
 import json
 import shutil
 import ssl
@@ -253,3 +254,13 @@ def test_pixels_in_several_requests(running, exported, random, monkeypatch):
     np.testing.assert_allclose(found, KerasPredictor(exported[1]).predict(pixels), atol=1e-5)
     rows = [e["rows"] for e in running.entries[before:] if e["signature"] == "pixels"]
     assert rows == [2, 2, 1]
+
+
+def test_the_docstrings_example(running, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.jpg").write_bytes(pictures[0])
+    text = Client.__doc__.replace("grpc://127.0.0.1:8500/npr", running.grpc())
+    example = doctest.DocTestParser().get_doctest(text, {"Client": Client}, "Client", None, None)
+    said = []
+    found = doctest.DocTestRunner(verbose=False).run(example, out=said.append)
+    assert found.attempted > 1 and not said, "".join(said)

@@ -15,7 +15,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 SETTINGS = ServerSettings()
 BATCHING = {
     "max_batch_size": SETTINGS.max_batch,
-    "batch_timeout_micros": round(SETTINGS.batch_timeout * 1e6),
+    "batch_timeout_micros": round(SETTINGS.batch_timeout_ms * 1e3),
     "max_enqueued_batches": SETTINGS.max_queue // SETTINGS.max_batch,
 }
 

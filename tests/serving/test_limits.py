@@ -19,7 +19,7 @@ from .conftest import post, wait_for
 
 def test_limits(start, pictures):
     """Bodies, messages and pictures that are too large, each with its own answer."""
-    server = start(max_request=1 << 20, max_pixels=100 * 100)
+    server = start(max_request_mb=1, max_pixels=100 * 100)
     status, body = post(server, b"[" * (3 << 20))
     assert status == 413
     assert body["error"] == "The request's body is larger than 1,048,576 bytes."
@@ -70,7 +70,7 @@ def test_why_a_graph_fails_is_said(start):
 
 def test_who_gives_up_is_not_served(start, pictures):
     """A deadline that passed: CANCELLED in the log, and no work for nobody."""
-    server = start(max_batch=1, batch_timeout=0.0)
+    server = start(max_batch=1, batch_timeout_ms=0)
 
     def give_up():
         with Client(server.grpc(), timeout=0.05, retries=0) as client:
@@ -102,7 +102,7 @@ def png_bomb(side=60_000):
 
 def test_too_many_wait(start, pictures):
     """Beyond the queue: 429 and RESOURCE_EXHAUSTED; who asks again is answered."""
-    server = start(max_queue=1, max_batch=1, batch_timeout=0.0)
+    server = start(max_queue=1, max_batch=1, batch_timeout_ms=0)
     body = json.dumps({"instances": [{"b64": base64.b64encode(pictures[1]).decode()}] * 40})
     found, errors = [], []
 

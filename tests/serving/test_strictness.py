@@ -53,7 +53,7 @@ def test_a_batch_of_different_sizes_is_refused():
 
 def test_the_client_tries_again_in_other_company(start):
     """Two clients with images of other sizes at once: both are answered in the end."""
-    server = start(batch_timeout=0.02)
+    server = start(batch_timeout_ms=20)
     found, errors = {}, []
 
     def ask(side):

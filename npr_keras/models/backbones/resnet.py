@@ -114,6 +114,10 @@ class ResNet(Backbone):
     Reference:
         He et al., "Deep residual learning for image recognition", CVPR 2016, with the stride on the
         3x3 convolution; Tan et al., CVPR 2024, section 3.3.
+
+    Example:
+        >>> ResNet(width=16).describe()
+        '3 + 4 bottlenecks, width 16'
     """
 
     blocks: tuple[int, ...] = field_of((3, 4), POSITIVE_INTEGERS, "Units of each stage.")

@@ -1,0 +1,49 @@
+"""How a server serves. Nothing heavy is imported here: the command line makes its options of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from npr_keras.settings import TEXT, Config, field_of, integer, number
+
+MAX_PIXELS = 40_000_000  # that an encoded image may declare
+
+
+@dataclass(frozen=True)
+class ServerSettings(Config):
+    """How a server serves.
+
+    Args:
+        host: The address that is listened to.
+        rest_port, grpc_port: 0 is any free one.
+        max_batch: Rows that are run together, at most.
+        batch_timeout_ms: Milliseconds that a request waits for others.
+        max_queue: Requests that wait, at most.
+        max_request_mb: Size of a request, at most, in MiB.
+        max_pixels: That an encoded image may declare.
+        poll_seconds: Between looks at the disk.
+        cors_origin: What pages in browsers may ask: their origin, "*" for all, "" for none.
+        drain: Seconds that a stopping server takes for what it has begun.
+    """
+
+    host: str = field_of("127.0.0.1", TEXT, "Address to listen on; 0.0.0.0 for all interfaces.")
+    rest_port: int = field_of(8501, integer(0, 65535), "Port for REST; 0 for any free one.")
+    grpc_port: int = field_of(8500, integer(0, 65535), "Port for gRPC; 0 for any free one.")
+    max_batch: int = field_of(32, integer(1), "Images that are run together, at most.")
+    batch_timeout_ms: float = field_of(
+        5.0, number(0, 10_000), "How long a request waits for others."
+    )
+    max_queue: int = field_of(
+        256,
+        integer(1),
+        "Requests that wait; one more is refused (429, RESOURCE_EXHAUSTED).",
+    )
+    max_request_mb: int = field_of(64, integer(1, 2000), "Size of a request, at most.")
+    max_pixels: int = field_of(
+        MAX_PIXELS, integer(1), "An encoded image that declares more counts as unreadable."
+    )
+    poll_seconds: float = field_of(1.0, number(0.05), "Between looks for new versions.")
+    cors_origin: str = field_of(
+        "", TEXT, 'Let pages of this origin ask from a browser; "*" for all.  [default: none]'
+    )
+    drain: float = field_of(30.0, number(0))
