@@ -59,10 +59,12 @@ def check_json(check, root: str) -> str:
             facts = [f for f in one.facts if f.record.label == label and not f.error]
             by_label[name] = {
                 "images": len(facts),
-                "formats": Counter(f.format for f in facts),
-                "modes": Counter(f.mode for f in facts),
-                "sizes": Counter(f"{f.width}x{f.height}" for f in facts),
-                "qualities": Counter(str(f.quality) for f in facts if f.quality is not None),
+                "formats": Counter(f.history.format for f in facts),
+                "modes": Counter(f.history.mode for f in facts),
+                "sizes": Counter(f"{f.history.width}x{f.history.height}" for f in facts),
+                "qualities": Counter(
+                    str(f.history.quality) for f in facts if f.history.quality is not None
+                ),
             }
         sets.append(
             {
@@ -108,9 +110,9 @@ def _rule(rule) -> dict | None:
 
 def _line(set_name: str, label: str, facts) -> None:
     readable = [f for f in facts if not f.error]
-    formats = _mixture([f.format for f in readable])
-    sizes = _mixture([f"{f.width}x{f.height}" for f in readable])
-    qualities = sorted(f.quality for f in readable if f.quality is not None)
+    formats = _mixture([f.history.format for f in readable])
+    sizes = _mixture([f"{f.history.width}x{f.history.height}" for f in readable])
+    qualities = sorted(f.history.quality for f in readable if f.history.quality is not None)
     quality = f"{qualities[0]}–{qualities[-1]}" if qualities else "–"
     if qualities and qualities[0] == qualities[-1]:
         quality = str(qualities[0])

@@ -21,6 +21,26 @@ def pipeline_option(function):
     )(function)
 
 
+def model_argument(required: bool = True):
+    """MODEL, which may also be given as `--model`, as most commands have it."""
+
+    def with_argument(function):
+        @functools.wraps(function)
+        def named(*args, model, given_model, **options):
+            if model and given_model:
+                raise click.UsageError("The model is given twice: as MODEL and as --model.")
+            if required and not (model or given_model):
+                raise click.UsageError("Missing argument 'MODEL'.")
+            return function(*args, model=model or given_model, **options)
+
+        named = click.option(
+            "--model", "given_model", type=click.Path(), help="The same as MODEL."
+        )(named)
+        return click.argument("model", required=False, type=click.Path())(named)
+
+    return with_argument
+
+
 def protocol_option(function):
     """`--protocol`: a `Preprocessing`, or None for the model's own."""
     from npr_keras.config import PROTOCOLS

@@ -6,11 +6,11 @@ import click
 
 from npr_keras.tables import exports, quantizations
 from npr_keras_cli.backend import import_tensorflow_quietly, native_stderr_kept, select_backend
-from npr_keras_cli.options import protocol_option
+from npr_keras_cli.options import model_argument, protocol_option
 
 
 @click.command("export")
-@click.argument("model", type=click.Path())
+@model_argument()
 @click.option(
     "--format",
     "formats",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, open_quietly
+from npr_keras_cli.options import model_argument
 
 
 @click.command("info")
-@click.argument("model", required=False, type=click.Path())
+@model_argument(required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @backend_option
 def command(model, as_json, backend):

@@ -9,13 +9,13 @@ import click
 
 from npr_keras.server.settings import ServerSettings
 from npr_keras_cli.backend import import_tensorflow_quietly
-from npr_keras_cli.options import setting_options
+from npr_keras_cli.options import model_argument, setting_options
 
 SHOWN = tuple(name for name in ServerSettings.__dataclass_fields__ if name != "drain")
 
 
 @click.command("serve")
-@click.argument("model", required=False, type=click.Path())
+@model_argument(required=False)
 @click.option("--name", help="What clients call it.  [default: the folder's name]")
 @click.option(
     "--model-config-file",

@@ -12,17 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from npr_keras.data.decode import FORMATS, decode
+from npr_keras.data.decode import decode
 from npr_keras.data.records import FAKE, REAL, ImageSet, Record
 from npr_keras.data.walk import Skipped
 from npr_keras.errors import UnreadableImageError
-from npr_keras.forensics.blocking import THRESHOLD, blocking_strength
-from npr_keras.forensics.jpeg import estimate_quality, subsampling
+from npr_keras.forensics.history import NO_HISTORY, History, read_history
 
 SMALLEST = 6  # images of a label, below which chance explains any rule
 GUESSABLE = 0.6  # balanced accuracy of a rule that is worth a warning
@@ -36,23 +33,13 @@ class ImageFacts:
         record: Which file.
         content: A digest of its pixels and size; None where it cannot be read.
         error: What was wrong then; else "".
-        format, mode: As Pillow calls them.
-        width, height: Pixels.
-        quality: JPEG quality, estimated; None for other formats.
-        subsampling: Of a JPEG's colours, such as "4:2:0"; "" for other formats.
-        was_jpeg: Whether another format's pixels show a JPEG's blocks.
+        history: What it says of itself.
     """
 
     record: Record
     content: bytes | None = None
     error: str = ""
-    format: str = ""
-    mode: str = ""
-    width: int = 0
-    height: int = 0
-    quality: int | None = None
-    subsampling: str = ""
-    was_jpeg: bool = False
+    history: History = NO_HISTORY
 
 
 @dataclass(frozen=True)
@@ -173,20 +160,7 @@ def image_facts(record: Record) -> ImageFacts:
         return ImageFacts(record, error=str(error))
     digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
     digest.update(pixels.tobytes())
-    image: Any  # what a JPEG has more than others, Pillow declares for none
-    with Image.open(record.path, formats=FORMATS) as image:
-        jpeg = image.format in ("JPEG", "MPO")  # MPO: a camera's JPEG with a second picture in it
-        return ImageFacts(
-            record,
-            content=digest.digest(),
-            format="JPEG" if jpeg else image.format or "",
-            mode=image.mode,
-            width=image.width,
-            height=image.height,
-            quality=estimate_quality(image.quantization) if jpeg else None,
-            subsampling=(subsampling(image) or "") if jpeg else "",
-            was_jpeg=not jpeg and blocking_strength(pixels) > THRESHOLD,
-        )
+    return ImageFacts(record, digest.digest(), "", read_history(record.path, pixels))
 
 
 def best_rule(facts: Sequence[ImageFacts]) -> Rule | None:
@@ -205,7 +179,8 @@ def best_rule(facts: Sequence[ImageFacts]) -> Rule | None:
     if min((labels == REAL).sum(), (labels == FAKE).sum()) < SMALLEST:
         return None
     found: dict[bytes, tuple[Rule, np.ndarray]] = {}
-    for text, holds in (*_equalities(facts), *_thresholds(facts)):
+    pasts = [fact.history for fact in facts]
+    for text, holds in (*_equalities(pasts), *_thresholds(pasts)):
         rule = _rule(holds, labels, text)
         # Two rules that divide the images alike are one test.
         key = min(np.packbits(holds).tobytes(), np.packbits(~holds).tobytes())
@@ -225,13 +200,13 @@ _NAMES = {REAL: "real", FAKE: "generated"}
 _LISTED = 32  # values of a fact that get a rule each, the most frequent ones
 
 
-def _equalities(facts):
+def _equalities(pasts):
     kinds = {
-        "{} files are": [fact.format for fact in facts],
-        "files of mode {} are": [fact.mode for fact in facts],
-        "images of {} pixels are": [f"{fact.width} x {fact.height}" for fact in facts],
-        "JPEG files with {} colours are": [fact.subsampling for fact in facts],
-        "images that {} are": ["show JPEG blocks" if fact.was_jpeg else "" for fact in facts],
+        "{} files are": [past.format for past in pasts],
+        "files of mode {} are": [past.mode for past in pasts],
+        "images of {} pixels are": [f"{past.width} x {past.height}" for past in pasts],
+        "JPEG files with {} colours are": [past.subsampling for past in pasts],
+        "images that {} are": ["show JPEG blocks" if past.was_jpeg else "" for past in pasts],
     }
     for text, values in kinds.items():
         counted = Counter(values)
@@ -240,11 +215,11 @@ def _equalities(facts):
                 yield text.format(value), np.array([v == value for v in values])
 
 
-def _thresholds(facts):
+def _thresholds(pasts):
     kinds = {
-        "images at most {} pixels wide are": [fact.width for fact in facts],
-        "images at most {} pixels high are": [fact.height for fact in facts],
-        "JPEG files of at most quality {} are": [fact.quality for fact in facts],
+        "images at most {} pixels wide are": [past.width for past in pasts],
+        "images at most {} pixels high are": [past.height for past in pasts],
+        "JPEG files of at most quality {} are": [past.quality for past in pasts],
     }
     for text, values in kinds.items():
         present = np.array([math.nan if v is None else v for v in values], float)

@@ -78,6 +78,9 @@ class History:
         return self.resampling > THRESHOLD
 
 
+NO_HISTORY = History("", "", 0, 0, False, None, "", 0.0, ())  # of what cannot be read
+
+
 def pixel_history(pixels: np.ndarray) -> History:
     """What pixels without a file show: traces alone; no format, and no claims.
 

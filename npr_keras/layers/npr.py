@@ -134,10 +134,16 @@ class NPR(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        config = dict(config)
-        if "incomplete" in config:
-            config["padding"] = _BEFORE[config.pop("incomplete")]
-        return super().from_config(config)
+        return super().from_config(cls.upgraded(config))
+
+    @staticmethod
+    def upgraded(arguments) -> dict:
+        """The layer's arguments as version 0.1 wrote them, as they are called now."""
+        arguments = dict(arguments)
+        if "incomplete" in arguments:
+            before = arguments.pop("incomplete")
+            arguments["padding"] = _BEFORE.get(before, before)
+        return arguments
 
     def _spatial_axes(self):
         return (1, 2) if self.data_format == "channels_last" else (2, 3)

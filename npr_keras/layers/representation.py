@@ -28,6 +28,7 @@ def make_representation(layer: str = "npr", **arguments) -> keras.layers.Layer:
             f"The representation must be one of {', '.join(REPRESENTATIONS)}. Received: {layer!r}"
         )
     made = load_code(REPRESENTATIONS[layer])
+    arguments = getattr(made, "upgraded", dict)(arguments)
     known = [n for n in inspect.signature(made.__init__).parameters if n not in ("self", "kwargs")]
     unknown = sorted(set(arguments) - set(known))
     if unknown:

@@ -1,5 +1,6 @@
 import dataclasses
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,11 +9,17 @@ from PIL import Image
 from npr_keras.data.folder import find_every_set
 from npr_keras.data.records import Record
 from npr_keras.forensics.check import ImageFacts, best_rule, check_sets
+from npr_keras.forensics.history import NO_HISTORY
 
 
 def facts(values, name, labels):
     return [
-        ImageFacts(Record(f"{i}", label), b"%d" % i, **{"format": "PNG", name: value})
+        ImageFacts(
+            Record(f"{i}", label),
+            b"%d" % i,
+            "",
+            replace(NO_HISTORY, **{"format": "PNG", name: value}),
+        )
         for i, (value, label) in enumerate(zip(values, labels, strict=True))
     ]
 

@@ -100,6 +100,9 @@ def test_by_name():
     assert text.startswith("NPR(window=3, reference=max, scale=0.66")
     assert text.endswith("padding=valid)")
     assert representation_text("HaarHH", make_representation("haar-hh").get_config()) == "HaarHH()"
+    assert (
+        make_representation("npr", incomplete="pad").padding == "same"
+    )  # as version 0.1 called it
     with pytest.raises(ConfigError, match="one of npr, pixels, high-pass, haar-hh"):
         make_representation("wavelet")
     with pytest.raises(ConfigError, match="Received: \\['npr'\\]"):

@@ -68,15 +68,22 @@ def test_hdf5_is_refused_with_the_reason(tmp_path):
         load_detector(tmp_path / "b.h5")
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+ORDERS = [
+    "import npr_keras, keras",
+    "import keras, npr_keras",
+    "import npr_keras.layers.npr",
+    "from npr_keras.models import load_detector",
+    "import npr_keras.runtimes.keras_file",
+]
+
+
 @pytest.mark.parametrize(
-    "order",
+    ("backend", "order"),
     [
-        "import npr_keras, keras",
-        "import keras, npr_keras",
-        "import npr_keras.layers.npr",
-        "from npr_keras.models import load_detector",
-        "import npr_keras.runtimes.keras_file",
+        # Five seconds each: of those that no backend has a say in, one does in `make test`.
+        pytest.param(backend, order, marks=[pytest.mark.slow] * (backend != "tensorflow" and i > 0))
+        for backend in BACKENDS
+        for i, order in enumerate(ORDERS)
     ],
 )
 def test_keras_loads_our_files(run_python, backend, order):

@@ -19,7 +19,7 @@ from npr_keras.models.backbones.resnet import ResNet
 from npr_keras.training import train
 from npr_keras.training.run_folder import RunFolder
 
-TINY = ResNet(blocks=(1, 1), width=8)
+TINY = ResNet(blocks=(1,), width=8)
 RECIPE = {"batch_size": 5, "resize": 36, "crop": 24, "learning_rate": 1e-3}
 
 
@@ -246,7 +246,7 @@ from npr_keras.models.backbones.resnet import ResNet
 from npr_keras.data.folder import find_source
 from npr_keras.training import train
 config = TrainingConfig(epochs=14, batch_size=2, resize=36, crop=24)
-train(find_source(sys.argv[1]), config, ResNet(blocks=(1, 1), width=8), out=sys.argv[2], resume=True, pipeline="pydataset")
+train(find_source(sys.argv[1]), config, ResNet(blocks=(1,), width=8), out=sys.argv[2], resume=True, pipeline="pydataset")
 """
 
 
