@@ -1,4 +1,3 @@
-import dataclasses
 import shutil
 from dataclasses import replace
 
@@ -51,7 +50,7 @@ def test_chance_is_no_rule(random):
             sides = random.choice([256, 300, 400, 512, 640], (2, 2 * count))
             quality = random.integers(60, 100, 2 * count)
             found = [
-                dataclasses.replace(fact, height=int(height), quality=int(q))
+                replace(fact, history=replace(fact.history, height=int(height), quality=int(q)))
                 for fact, height, q in zip(
                     facts(sides[0].tolist(), "width", labels), sides[1], quality, strict=True
                 )
