@@ -73,6 +73,7 @@ PROTOCOLS: dict[str, Preprocessing] = {
         Preprocessing("resize256_centercrop224", resize=256, crop=224),
         Preprocessing("native", even=True),
         Preprocessing("centercrop", crop=224, even=True),
+        Preprocessing("centercrop256", crop=256, even=True),
         Preprocessing("tile", tile=224, crop=224),
     )
 }

@@ -29,11 +29,15 @@ REPRESENTATIONS: dict[str, str] = {
     "pixels": "keras.layers:Identity",
     "high-pass": "npr_keras.layers.high_pass:HighPass",
     "haar-hh": "npr_keras.layers.haar:HaarHH",
+    "wavelet-hh": "npr_keras.layers.wavelet:WaveletHH",
+    "median": "npr_keras.layers.median:MedianResidual",
 }
 
 # Backbones: `npr_keras.models.backbones.base.Backbone`, from a representation to features.
 BACKBONES: dict[str, str] = {
     "resnet": "npr_keras.models.backbones.resnet:ResNet",
+    "ferretnet": "npr_keras.models.backbones.ferretnet:FerretNet",
+    "xception": "npr_keras.models.backbones.xception:Xception",
 }
 
 
@@ -63,8 +67,49 @@ class Method:
     source: str = ""
 
 
+_RESNET_50 = {"backbone": "resnet", "blocks": (3, 4, 6, 3), "kernel": 7}
+_ADAM = {"learning_rate": 1e-4, "batch_size": 64, "decay": 1.0}
 DETECTORS: dict[str, Method] = {
     "npr": Method("NPR", source="Tan et al., CVPR 2024, Eq. 4 and section 3.3"),
+    "cnndetection": Method(
+        "CNNDetection (0.5)",
+        {"layer": "pixels"},
+        _RESNET_50,
+        {**_ADAM, "blur": 0.5, "jpeg": 0.5},
+        "centercrop",
+        source="Wang et al., CVPR 2020; not pretrained",
+    ),
+    "cnndetection-0.1": Method(
+        "CNNDetection (0.1)",
+        {"layer": "pixels"},
+        _RESNET_50,
+        {**_ADAM, "blur": 0.1, "jpeg": 0.1},
+        "centercrop",
+        source="Wang et al., CVPR 2020; not pretrained",
+    ),
+    "patchfor": Method(
+        "Patchfor",
+        {"layer": "pixels"},
+        {"backbone": "xception"},
+        {"learning_rate": 1e-3, "decay": 1.0},
+        source="Chai et al., ECCV 2020, block 2",
+    ),
+    "safe": Method(
+        "SAFE",
+        {"layer": "wavelet-hh"},
+        {"backbone": "resnet", "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)},
+        {"learning_rate": 5e-3, "resize": None, "crop": 256},
+        "centercrop256",
+        source="SAFE, KDD 2025; by Adam, without rotation, colour jitter and masks",
+    ),
+    "ferretnet": Method(
+        "FerretNet-S",
+        {"layer": "median"},
+        {"backbone": "ferretnet"},
+        {"beta_1": 0.937, "resize": None},
+        "centercrop256",
+        source="FerretNet, NeurIPS 2025",
+    ),
 }
 
 

@@ -15,6 +15,7 @@ from npr_keras.data.arrays import as_batch, require_range
 from npr_keras.errors import CheckpointError, ConfigError
 from npr_keras.layers.normalise import Normalise
 from npr_keras.layers.npr import NPR
+from npr_keras.layers.patches import MeanProbability
 from npr_keras.layers.precision import at_least_float32
 from npr_keras.models.backbones.base import Backbone, described, fast_data_format, make_backbone
 from npr_keras.profile import ModelProfile
@@ -108,7 +109,8 @@ class Detector(keras.Model):
         Args:
             model: This detector, or a graph with layers of the same names.
         """
-        part = self.backbone.pool_name if self.has_positions else self.backbone.head_name
+        mean = self.has_positions and self.backbone.pooling == "mean"
+        part = self.backbone.pool_name if mean else self.backbone.head_name
         return model.get_layer(part).input
 
     @property
@@ -180,7 +182,10 @@ def _network(backbone: Backbone, representation):
     inputs = keras.Input((None, None, 3), dtype="float32", name="pixels")
     x = Normalise(backbone.mean, backbone.std, dtype=precise, name="normalise")(inputs)
     x = backbone.build(representation(x))
-    if len(x.shape) == 4:
+    alone = len(x.shape) == 4 and backbone.pooling == "probability"
+    if alone and fast_data_format() == "channels_first":
+        x = layers.Permute((2, 3, 1), name="channels_last")(x)
+    elif len(x.shape) == 4 and not alone:
         x = layers.GlobalAveragePooling2D(
             data_format=fast_data_format(), dtype=precise, name=backbone.pool_name
         )(x)
@@ -192,6 +197,8 @@ def _network(backbone: Backbone, representation):
         dtype=precise,
         name=backbone.head_name,
     )(x)
+    if alone:
+        outputs = MeanProbability(dtype=precise, name=backbone.pool_name)(outputs)
     return representation, inputs, outputs
 
 

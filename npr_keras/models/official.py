@@ -45,15 +45,19 @@ def name_map(detector) -> dict[str, tuple[Any, str]]:
 
     Returns:
         Dict from the PyTorch name to the Keras variable and the kind of its axes: `"conv"`,
-        `"dense"`, or `"vector"`.
+        `"depthwise"`, `"dense"`, or `"vector"`.
     """
     names = {}
     position = detector.backbone.official_position
     for layer in sorted(detector.layers, key=lambda layer: position(layer.name)):
-        prefix = _official_name(layer.name)
+        prefix = detector.backbone.official_name(layer.name)
         kind = type(layer).__name__
         if kind == "Conv2D":
             names[f"{prefix}.weight"] = (layer.kernel, "conv")
+            if layer.use_bias:
+                names[f"{prefix}.bias"] = (layer.bias, "vector")
+        elif kind == "DepthwiseConv2D":
+            names[f"{prefix}.weight"] = (layer.kernel, "depthwise")
         elif kind == "BatchNorm":
             for theirs, ours in _BATCH_NORM.items():
                 names[f"{prefix}.{theirs}"] = (getattr(layer, ours), "vector")
@@ -61,11 +65,6 @@ def name_map(detector) -> dict[str, tuple[Any, str]]:
             names[f"{prefix}.weight"] = (layer.kernel, "dense")
             names[f"{prefix}.bias"] = (layer.bias, "vector")
     return names
-
-
-def _official_name(name: str) -> str:
-    """`layer1_0_downsample_0` -> `layer1.0.downsample.0`; `conv1` stays."""
-    return name.replace("_", ".")
 
 
 def to_state_dict(detector) -> dict[str, np.ndarray]:
@@ -99,6 +98,7 @@ def from_state_dict(detector, state: Mapping[str, np.ndarray]) -> None:
     prefix = _common_prefix(given, names)
     given = {key.removeprefix(prefix): value for key, value in given.items()}
     given = {key: value for key, value in given.items() if not key.endswith(_COUNTER)}
+    given = _one_logit(given, detector)
     faults = [f"  missing     {key} {_shape(*names[key])}" for key in names if key not in given]
     faults += [f"  unexpected  {key}" for key in given if key not in names]
     for key, (variable, kind) in names.items():
@@ -120,7 +120,20 @@ def from_state_dict(detector, state: Mapping[str, np.ndarray]) -> None:
             f"{broken[0]}. A training that diverged leaves such weights."
         )
     for key, (variable, kind) in names.items():
-        variable.assign(_from_official(np.asarray(given[key], np.float32), kind))
+        array = np.asarray(given[key], np.float32)
+        variable.assign(_from_official(array, kind, variable.shape))
+
+
+def _one_logit(given: Mapping[str, np.ndarray], detector) -> dict[str, np.ndarray]:
+    """A last layer with two outputs, of which softmax takes the difference, as one with one."""
+    given = dict(given)
+    head = detector.backbone.official_name(detector.head.name)
+    for key in (f"{head}.weight", f"{head}.bias"):
+        value = np.asarray(given.get(key, np.empty(0)))
+        if len(value) == 2 and key in given:
+            fake = detector.backbone.fake_class
+            given[key] = np.asarray(value[fake] - value[1 - fake]).reshape(1, *value.shape[1:2])
+    return given
 
 
 def _common_prefix(given, names) -> str:
@@ -239,18 +252,20 @@ def _numpy(variable):
 
 def _shape(variable, kind):
     """The variable's shape in PyTorch's order of axes."""
-    return _permute(np.empty(variable.shape), kind, (3, 2, 0, 1)).shape
+    return _to_official(np.empty(variable.shape, np.float32), kind).shape
 
 
 def _to_official(array, kind):
-    return np.ascontiguousarray(_permute(array, kind, (3, 2, 0, 1)))
-
-
-def _from_official(array, kind):
-    return _permute(array, kind, (2, 3, 1, 0))
-
-
-def _permute(array, kind, conv_axes):
     if kind == "conv":
-        return array.transpose(conv_axes)
+        array = array.transpose(3, 2, 0, 1)
+    elif kind == "depthwise":  # (h, w, in, times) -> (in * times, 1, h, w)
+        array = array.transpose(2, 3, 0, 1).reshape(-1, 1, *array.shape[:2])
+    return np.ascontiguousarray(array.T if kind == "dense" else array)
+
+
+def _from_official(array, kind, shape):
+    if kind == "conv":
+        return array.transpose(2, 3, 1, 0)
+    if kind == "depthwise":
+        return array.reshape(*shape[2:], *array.shape[2:]).transpose(2, 3, 0, 1)
     return array.T if kind == "dense" else array

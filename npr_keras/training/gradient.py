@@ -27,6 +27,7 @@ from npr_keras.scoring.records import score_records
 from npr_keras.simulation.plan import is_simulated
 from npr_keras.tables import get_method
 from npr_keras.training.linear import fit_head
+from npr_keras.training.methods import pixels_of
 from npr_keras.training.model_card import model_card
 from npr_keras.training.run_folder import RunFolder
 from npr_keras.versions import versions
@@ -102,7 +103,7 @@ def train(
     keras.config.set_dtype_policy(config.precision)
     try:
         keras.utils.set_random_seed(config.seed)
-        pixels = preprocessing or PROTOCOLS.get(row.protocol) or config.scoring
+        pixels = preprocessing or pixels_of(row, config)
         profile = ModelProfile(pixels, simulated=is_simulated(source))
         detector = Detector(
             backbone or make_backbone(**row.backbone),

@@ -105,9 +105,7 @@ def test_without_tensorflow(run_python, source_folder, sets, tmp_path):
     refused = run_python(
         call, None, without=["tensorflow"], args=[*train, "--backend", "tensorflow"], check=False
     )
-    assert "The tensorflow backend (--backend) needs a package that is not installed" in error_of(
-        refused
-    )
+    assert "The tensorflow backend (--backend) needs what is not installed" in error_of(refused)
     piped = run_python(
         call,
         "torch",

@@ -12,6 +12,9 @@ from npr_keras.errors import ConfigError
 from npr_keras.settings import Config
 from npr_keras.tables import BACKBONES, load_code
 
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
 
 class Backbone(Config):
     """The middle of a detector: settings, and the network that they describe.
@@ -25,14 +28,20 @@ class Backbone(Config):
         pool_name, head_name: What the pooling and the last dense layer behind it are called.
         stem: Names of a one-pixel padding and the 3 x 3 convolution of stride 2 behind it, where
             these are the first that a representation meets, so that it can fold into them; else None.
+        fake_class: Which of two outputs says generated, in an official checkpoint that has two.
+        pooling: How positions become one logit: "mean", of the features before the last layer; or
+            "probability": each has a logit of its own, and the image's is that of the mean of their
+            probabilities.
         side: The only side of an image, in pixels, that it takes; None for any.
     """
 
     mean: Any = IMAGENET_MEAN
     std: Any = IMAGENET_STD
     pool_name: ClassVar[str] = "pool"
-    head_name: ClassVar[str] = "head"
-    stem: ClassVar[tuple[str, str] | None] = None
+    head_name: Any = "head"
+    stem: Any = None
+    fake_class: ClassVar[int] = 1
+    pooling: ClassVar[str] = "mean"
     side: ClassVar[int | None] = None
 
     def build(self, x):
@@ -52,9 +61,25 @@ class Backbone(Config):
         fields = ", ".join(f"{k}={v}" for k, v in self.to_dict().items())
         return f"{type(self).__name__}({fields})"
 
+    def official_name(self, name: str) -> str:
+        """What an official checkpoint calls a layer."""
+        return name.replace("-", ".")
+
     def official_position(self, name: str):
-        """Sorts layers' names as an official checkpoint lists them; ConfigError if there is none."""
-        raise ConfigError(f"{type(self).__name__} has no official checkpoint.")
+        """Sorts layers' names as an official checkpoint lists them; by default as they are."""
+        return 0
+
+
+def channels_axis() -> int:
+    """Of features, see `fast_data_format`."""
+    return 1 if fast_data_format() == "channels_first" else -1
+
+
+def to_fast_format(x):
+    """A representation, channels last, in the memory layout of features."""
+    if fast_data_format() == "channels_first":
+        return keras.layers.Permute((3, 1, 2), name="channels_first")(x)
+    return x
 
 
 def fast_data_format() -> str:

@@ -7,14 +7,13 @@ Keras' own `"same"` pads an even side (0, 1) there, which moves every feature by
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from keras import initializers, layers
 
 from npr_keras.config import IMAGENET_MEAN, IMAGENET_STD
-from npr_keras.models.backbones.base import Backbone, fast_data_format
+from npr_keras.models.backbones.base import Backbone, fast_data_format, to_fast_format
 from npr_keras.models.batch_norm import BatchNorm
-from npr_keras.settings import POSITIVE_INTEGERS, channels, field_of, integer
+from npr_keras.settings import POSITIVE_INTEGERS, Rule, channels, field_of, integer
 
 BATCH_NORM_EPSILON = 1e-5
 BATCH_NORM_MOMENTUM = 0.9  # of the old statistics; PyTorch counts the other way round, 0.1
@@ -58,12 +57,12 @@ def batch_norm(x, data_format, name):
     )(x)
 
 
-def stem(x, filters, data_format):
-    """3x3/2 convolution, normalisation, ReLU, 3x3/2 max-pool: a quarter of the size.
+def stem(x, filters, kernel, data_format):
+    """3x3/2 (or 7x7/2) convolution, normalisation, ReLU, 3x3/2 max-pool: a quarter of the size.
 
     Layer names are the official checkpoint's, here as everywhere in the trunk.
     """
-    x = conv(x, filters, 3, 2, data_format, "conv1")
+    x = conv(x, filters, kernel, 2, data_format, "conv1")
     x = batch_norm(x, data_format, "bn1")
     x = layers.ReLU(name="stem")(x)
     # Zero padding equals the official -inf padding: nothing is negative after the ReLU.
@@ -110,6 +109,7 @@ class ResNet(Backbone):
         width: Channels of the stem; stage `i` works on `width * 2**i` channels and gives four
             times as many.
         mean, std: Channel statistics that pixels are normalised with, on the range 0 to 1.
+        kernel: Side of the stem's convolution: NPR's 3, or a ResNet-50's 7.
 
     Reference:
         He et al., "Deep residual learning for image recognition", CVPR 2016, with the stride on the
@@ -125,14 +125,19 @@ class ResNet(Backbone):
     mean: tuple[float, ...] = field_of(IMAGENET_MEAN, channels(), "Subtracted from pixels.")
     std: tuple[float, ...] = field_of(IMAGENET_STD, channels(above=0), "Pixels' divisor.")
 
-    head_name: ClassVar[str] = "fc1"
-    stem: ClassVar[tuple[str, str] | None] = ("conv1_pad", "conv1")
+    kernel: int = field_of(3, Rule(lambda v: v in (3, 7), "3 or 7"), "Of the stem.")
+
+    @property
+    def head_name(self) -> str:
+        return "fc1" if self.kernel == 3 else "fc"
+
+    @property
+    def stem(self) -> tuple[str, str] | None:
+        return ("conv1_pad", "conv1") if self.kernel == 3 else None
 
     def build(self, x):
         data_format = fast_data_format()
-        if data_format == "channels_first":
-            x = layers.Permute((3, 1, 2), name="channels_first")(x)
-        x = stem(x, self.width, data_format)
+        x = stem(to_fast_format(x), self.width, self.kernel, data_format)
         for stage, units in enumerate(self.blocks):
             for unit in range(units):
                 x = bottleneck(
@@ -147,6 +152,9 @@ class ResNet(Backbone):
 
     def describe(self) -> str:
         return f"{' + '.join(map(str, self.blocks))} bottlenecks, width {self.width}"
+
+    def official_name(self, name: str) -> str:
+        return name.replace("_", ".")
 
     def official_position(self, name: str):
         """As the official module lists them: a unit's shortcut after its convolutions."""
