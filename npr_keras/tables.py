@@ -56,6 +56,8 @@ class Method:
         fitted: "gradient", the whole network by Adam; or "features", the last layer alone, by
             logistic regression on features that are computed once.
         source: The paper, and what in it.
+        fake_class: Which of two outputs says generated, in official checkpoints that have two; None
+            where they have one.
     """
 
     title: str
@@ -65,6 +67,7 @@ class Method:
     protocol: str = ""
     fitted: str = "gradient"
     source: str = ""
+    fake_class: int | None = None
 
 
 _RESNET_50 = {"backbone": "resnet", "blocks": (3, 4, 6, 3), "kernel": 7}
@@ -93,6 +96,7 @@ DETECTORS: dict[str, Method] = {
         {"backbone": "xception"},
         {"learning_rate": 1e-3, "decay": 1.0},
         source="Chai et al., ECCV 2020, block 2",
+        fake_class=0,
     ),
     "safe": Method(
         "SAFE",
@@ -101,6 +105,7 @@ DETECTORS: dict[str, Method] = {
         {"learning_rate": 5e-3, "resize": None, "crop": 256},
         "centercrop256",
         source="SAFE, KDD 2025; by Adam, without rotation, colour jitter and masks",
+        fake_class=1,
     ),
     "ferretnet": Method(
         "FerretNet-S",

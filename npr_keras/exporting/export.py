@@ -116,27 +116,20 @@ def export_detector(
     for name in formats:
         if progress:
             progress(f"{name}: writing, running")
-        facts = _facts(detector, folder.resolve().name, name, quantize, file)
+        said = _facts(detector, folder.resolve().name, name, quantize, file)
         with staging(folder) as temporary:
             path = temporary / _file_name(file.stem, name, quantize)
             beside = [p for p in (file.parent / one for one in _BESIDE) if p.exists()]
-            _write(name, Artefact(detector, folded, facts, pictures, beside), path)
+            _write(name, Artefact(detector, folded, said, pictures, beside), path)
             verified = verify(open_predictor(path), reference, quantize, records, expected)
             if not FORMATS[name].ending:
                 target = publish_version(path, folder, version)
             else:
                 target = publish_file(path, folder)
                 _lay_beside(file.parent, folder)
-        one = ExportResult(
-            name,
-            quantize,
-            str(target),
-            size_of(target),
-            is_foldable(detector),
-            bool(detector.profile.calibration.images),
-            verified,
-        )
-        made.append(one)
+        calibrated = bool(detector.profile.calibration.images)
+        facts = (str(target), size_of(target), is_foldable(detector), calibrated)
+        made.append(ExportResult(name, quantize, *facts, verified))
     return made
 
 

@@ -83,12 +83,15 @@ def to_state_dict(detector) -> dict[str, np.ndarray]:
     return state
 
 
-def from_state_dict(detector, state: Mapping[str, np.ndarray]) -> None:
+def from_state_dict(
+    detector, state: Mapping[str, np.ndarray], fake_class: int | None = None
+) -> None:
     """Sets a detector's weights from an official state dict.
 
     Args:
         detector: A `Detector`; changed only if everything fits.
         state: Names to arrays.
+        fake_class: Which of two outputs says generated; None for a last layer with one.
 
     Raises:
         CheckpointError: Naming every missing and unexpected key and every wrong shape.
@@ -98,7 +101,8 @@ def from_state_dict(detector, state: Mapping[str, np.ndarray]) -> None:
     prefix = _common_prefix(given, names)
     given = {key.removeprefix(prefix): value for key, value in given.items()}
     given = {key: value for key, value in given.items() if not key.endswith(_COUNTER)}
-    given = _one_logit(given, detector)
+    if fake_class is not None:
+        given = _one_logit(given, detector, fake_class)
     faults = [f"  missing     {key} {_shape(*names[key])}" for key in names if key not in given]
     faults += [f"  unexpected  {key}" for key in given if key not in names]
     for key, (variable, kind) in names.items():
@@ -124,14 +128,13 @@ def from_state_dict(detector, state: Mapping[str, np.ndarray]) -> None:
         variable.assign(_from_official(array, kind, variable.shape))
 
 
-def _one_logit(given: Mapping[str, np.ndarray], detector) -> dict[str, np.ndarray]:
+def _one_logit(given: Mapping[str, np.ndarray], detector, fake: int) -> dict[str, np.ndarray]:
     """A last layer with two outputs, of which softmax takes the difference, as one with one."""
     given = dict(given)
     head = detector.backbone.official_name(detector.head.name)
     for key in (f"{head}.weight", f"{head}.bias"):
         value = np.asarray(given.get(key, np.empty(0)))
         if len(value) == 2 and key in given:
-            fake = detector.backbone.fake_class
             given[key] = np.asarray(value[fake] - value[1 - fake]).reshape(1, *value.shape[1:2])
     return given
 

@@ -97,7 +97,7 @@ def test_ferretnet(name):
 def test_safe(name):
     folder, expected, arrays = rivals("safe")
     detector = detector_for(get_method("safe"))
-    from_state_dict(detector, load_pth(folder / "random-state.pth"))
+    from_state_dict(detector, load_pth(folder / "random-state.pth"), 1)
     one = expected["images"][name]
     pixels = cropped(opened(name), 256)
     layer = WaveletHH()
@@ -116,7 +116,7 @@ def test_safe(name):
 def test_patchfor(name):
     folder, expected, arrays = rivals("patchfor")
     detector = detector_for(get_method("patchfor"))
-    from_state_dict(detector, load_pth(folder / "random-state.pth"))
+    from_state_dict(detector, load_pth(folder / "random-state.pth"), 0)
     pixels = cropped(shorter(opened(name), 299, Image.Resampling.LANCZOS), 299)
     one = expected["images"][name]
     probability = 1 / (1 + np.exp(-logit_of(detector, pixels)))

@@ -28,7 +28,6 @@ class Backbone(Config):
         pool_name, head_name: What the pooling and the last dense layer behind it are called.
         stem: Names of a one-pixel padding and the 3 x 3 convolution of stride 2 behind it, where
             these are the first that a representation meets, so that it can fold into them; else None.
-        fake_class: Which of two outputs says generated, in an official checkpoint that has two.
         pooling: How positions become one logit: "mean", of the features before the last layer; or
             "probability": each has a logit of its own, and the image's is that of the mean of their
             probabilities.
@@ -40,7 +39,6 @@ class Backbone(Config):
     pool_name: ClassVar[str] = "pool"
     head_name: Any = "head"
     stem: Any = None
-    fake_class: ClassVar[int] = 1
     pooling: ClassVar[str] = "mean"
     side: ClassVar[int | None] = None
 

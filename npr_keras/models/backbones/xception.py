@@ -39,7 +39,6 @@ class Xception(Backbone):
     mean: Any = (0.5, 0.5, 0.5)
     std: Any = (0.5, 0.5, 0.5)
     head_name = "convout"
-    fake_class: ClassVar[int] = 0
     pooling: ClassVar[str] = "probability"
 
     def build(self, x):
