@@ -17,17 +17,16 @@ from npr_keras.data.records import Source, count_labels
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import NPRKerasError, RunError
 from npr_keras.evaluation.evaluate import metrics_of
-from npr_keras.layers.representation import make_representation
 from npr_keras.models import Detector
 from npr_keras.models.accuracy import accuracy
-from npr_keras.models.backbones.base import Backbone, make_backbone
+from npr_keras.models.backbones.base import Backbone
 from npr_keras.profile import ModelProfile
 from npr_keras.runtimes.keras_file import KerasPredictor
 from npr_keras.scoring.records import score_records
 from npr_keras.simulation.plan import is_simulated
 from npr_keras.tables import get_method
 from npr_keras.training.linear import fit_head
-from npr_keras.training.methods import pixels_of
+from npr_keras.training.methods import detector_for, pixels_of
 from npr_keras.training.model_card import model_card
 from npr_keras.training.run_folder import RunFolder
 from npr_keras.versions import versions
@@ -105,11 +104,7 @@ def train(
         keras.utils.set_random_seed(config.seed)
         pixels = preprocessing or pixels_of(row, config)
         profile = ModelProfile(pixels, simulated=is_simulated(source))
-        detector = Detector(
-            backbone or make_backbone(**row.backbone),
-            representation or make_representation(**row.representation),
-            profile,
-        )
+        detector = detector_for(row, backbone, representation, profile)
         settings = _settings(source, config, detector)
         done = run.begin(settings, resume)
         if done:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import keras
+
 from npr_keras.config import PROTOCOLS, Preprocessing, TrainingConfig
 from npr_keras.layers.representation import make_representation
 from npr_keras.models import Detector
-from npr_keras.models.backbones.base import make_backbone
+from npr_keras.models.backbones.base import Backbone, make_backbone
 from npr_keras.profile import ModelProfile
 from npr_keras.tables import Method
 
@@ -16,17 +18,23 @@ def pixels_of(method: Method, config: TrainingConfig | None = None) -> Preproces
     return PROTOCOLS.get(method.protocol) or recipe.scoring
 
 
-def detector_for(method: Method) -> Detector:
+def detector_for(
+    method: Method,
+    backbone: Backbone | None = None,
+    representation: keras.layers.Layer | None = None,
+    profile: ModelProfile | None = None,
+) -> Detector:
     """An untrained detector.
 
     Args:
         method: Of `npr_keras.tables.DETECTORS`.
+        backbone, representation, profile: As for `Detector`; by default the method's.
 
     Raises:
         ConfigError: If its row names what is not there.
     """
     return Detector(
-        make_backbone(**method.backbone),
-        make_representation(**method.representation),
-        ModelProfile(pixels_of(method)),
+        backbone or make_backbone(**method.backbone),
+        representation or make_representation(**method.representation),
+        profile or ModelProfile(pixels_of(method)),
     )
