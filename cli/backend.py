@@ -102,7 +102,8 @@ def open_quietly(model):
         if os.path.splitext(model)[1].lower() == ".tflite":  # LiteRT speaks at its first run
             import numpy as np
 
-            predictor.predict(np.zeros((1, 32, 32, 3), np.uint8))
+            side = predictor.preprocessing.fixed_size or 32
+            predictor.predict(np.zeros((1, side, side, 3), np.uint8))
     return predictor
 
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": "demo",
     "data": "data",
     "train": "train",
+    "detectors": "detectors",
     "eval": "evaluate",
     "suites": "suites",
     "predict": "predict",

@@ -31,6 +31,9 @@ REPRESENTATIONS: dict[str, str] = {
     "haar-hh": "npr_keras.layers.haar:HaarHH",
     "wavelet-hh": "npr_keras.layers.wavelet:WaveletHH",
     "median": "npr_keras.layers.median:MedianResidual",
+    "log-dct": "npr_keras.layers.dct:LogDCT",
+    "bands": "npr_keras.layers.dct:FrequencyBands",
+    "spectrum": "npr_keras.layers.spectrum:AzimuthalSpectrum",
 }
 
 # Backbones: `npr_keras.models.backbones.base.Backbone`, from a representation to features.
@@ -38,6 +41,8 @@ BACKBONES: dict[str, str] = {
     "resnet": "npr_keras.models.backbones.resnet:ResNet",
     "ferretnet": "npr_keras.models.backbones.ferretnet:FerretNet",
     "xception": "npr_keras.models.backbones.xception:Xception",
+    "flat": "npr_keras.models.backbones.flat:Flat",
+    "vector": "npr_keras.models.backbones.vector:Vector",
 }
 
 
@@ -58,6 +63,8 @@ class Method:
         source: The paper, and what in it.
         fake_class: Which of two outputs says generated, in official checkpoints that have two; None
             where they have one.
+        weights: The licence of published weights that `npr-keras convert` reads; "" where there are
+            none that it does.
     """
 
     title: str
@@ -68,12 +75,17 @@ class Method:
     fitted: str = "gradient"
     source: str = ""
     fake_class: int | None = None
+    weights: str = ""
 
 
 _RESNET_50 = {"backbone": "resnet", "blocks": (3, 4, 6, 3), "kernel": 7}
 _ADAM = {"learning_rate": 1e-4, "batch_size": 64, "decay": 1.0}
 DETECTORS: dict[str, Method] = {
-    "npr": Method("NPR", source="Tan et al., CVPR 2024, Eq. 4 and section 3.3"),
+    "npr": Method(
+        "NPR",
+        source="Tan et al., CVPR 2024, Eq. 4 and section 3.3",
+        weights="none stated",
+    ),
     "cnndetection": Method(
         "CNNDetection (0.5)",
         {"layer": "pixels"},
@@ -81,6 +93,7 @@ DETECTORS: dict[str, Method] = {
         {**_ADAM, "blur": 0.5, "jpeg": 0.5},
         "centercrop",
         source="Wang et al., CVPR 2020; not pretrained",
+        weights="CC BY-NC-SA 4.0",
     ),
     "cnndetection-0.1": Method(
         "CNNDetection (0.1)",
@@ -89,6 +102,40 @@ DETECTORS: dict[str, Method] = {
         {**_ADAM, "blur": 0.1, "jpeg": 0.1},
         "centercrop",
         source="Wang et al., CVPR 2020; not pretrained",
+        weights="CC BY-NC-SA 4.0",
+    ),
+    "frank": Method(
+        "Frank",
+        {"layer": "log-dct", "side": 256},
+        {"backbone": "flat", "side": 256},
+        {"learning_rate": 1e-3, "decay": 1.0, "crop": 256, "flip": 0.0},
+        "resize256",
+        source="Frank et al., ICML 2020: ridge regression on log-DCT coefficients",
+    ),
+    "fredect": Method(
+        "FreDect",
+        {"layer": "log-dct", "side": 224},
+        {**_RESNET_50, "mean": (0.0, 0.0, 0.0), "std": (1 / 255, 1 / 255, 1 / 255)},
+        {**_ADAM, "flip": 0.0},
+        "resize256_centercrop224",
+        source="ResNet-50 on log-DCT coefficients, as the AIGCDetectBenchmark has it",
+    ),
+    "durall": Method(
+        "Durall",
+        {"layer": "spectrum", "side": 256},
+        {"backbone": "vector"},
+        {"crop": 256},
+        "resize256",
+        "features",
+        source="Durall et al., CVPR 2020: logistic regression on the azimuthal spectrum",
+    ),
+    "f3net": Method(
+        "F3Net (FAD)",
+        {"layer": "bands", "side": 256},
+        {"backbone": "xception", "widths": (128, 256, 728), "middle": 8, "exit": True},
+        {"learning_rate": 2e-4, "crop": 256},
+        "resize256",
+        source="Qian et al., ECCV 2020, its first branch; there is no official code; not pretrained",
     ),
     "patchfor": Method(
         "Patchfor",
@@ -97,6 +144,7 @@ DETECTORS: dict[str, Method] = {
         {"learning_rate": 1e-3, "decay": 1.0},
         source="Chai et al., ECCV 2020, block 2",
         fake_class=0,
+        weights="none stated",
     ),
     "safe": Method(
         "SAFE",
@@ -106,6 +154,7 @@ DETECTORS: dict[str, Method] = {
         "centercrop256",
         source="SAFE, KDD 2025; by Adam, without rotation, colour jitter and masks",
         fake_class=1,
+        weights="Apache-2.0",
     ),
     "ferretnet": Method(
         "FerretNet-S",
@@ -114,6 +163,7 @@ DETECTORS: dict[str, Method] = {
         {"beta_1": 0.937, "resize": None},
         "centercrop256",
         source="FerretNet, NeurIPS 2025",
+        weights="Apache-2.0",
     ),
 }
 

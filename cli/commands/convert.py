@@ -8,6 +8,7 @@ import click
 
 from npr_keras.config import PROTOCOLS
 from npr_keras.errors import ConfigError
+from npr_keras.tables import DETECTORS, get_method
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 
 OFFICIAL = (".pth", ".pt")
@@ -17,19 +18,25 @@ OFFICIAL = (".pth", ".pt")
 @click.argument("source", type=click.Path())
 @click.argument("target", type=click.Path())
 @click.option(
-    "--protocol",
-    default="resize256",
+    "--detector",
+    default="npr",
     show_default=True,
+    type=click.Choice(list(DETECTORS)),
+    help="Whose checkpoint it is.",
+)
+@click.option(
+    "--protocol",
     type=click.Choice(list(PROTOCOLS)),
-    help="How the new .keras file's pixels are made.",
+    help="How the new .keras file's pixels are made.  [default: the detector's]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
 @backend_option
-def command(source, target, protocol, overwrite, backend):
+def command(source, target, detector, protocol, overwrite, backend):
     """Convert an official PyTorch checkpoint to a .keras file, or back.
 
     \b
     npr-keras convert NPR.pth model.keras
+    npr-keras convert ferretnet-s-median-3.pth ferretnet.keras --detector ferretnet
     npr-keras convert saved_models/npr/model.keras NPR.pth
     """
     if os.path.exists(target) and not overwrite:
@@ -42,13 +49,16 @@ def command(source, target, protocol, overwrite, backend):
             f"Received: {source} and {target}"
         )
     import_tensorflow_quietly()
-    from npr_keras.models import Detector, load_detector, official, save_detector
+    from npr_keras.models import load_detector, official, save_detector
     from npr_keras.profile import ModelProfile
+    from npr_keras.training.methods import detector_for
 
     if to_keras:
-        detector = Detector(profile=ModelProfile(PROTOCOLS[protocol]))
-        official.from_state_dict(detector, official.load_pth(source))
-        save_detector(detector, target)
+        method = get_method(detector)
+        profile = ModelProfile(PROTOCOLS[protocol]) if protocol else None
+        made = detector_for(method, profile=profile)
+        official.from_state_dict(made, official.load_pth(source), method.fake_class)
+        save_detector(made, target)
     else:
         official.save_pth(official.to_state_dict(load_detector(source)), target)
     from npr_keras_cli.console import say

@@ -23,8 +23,9 @@ class Explanation:
         pixels: uint8, (H, W, 3): the picture as the detector got it.
         representation: float32, (H', W', C): what its trunk is fed with; NPR, for a detector that
             has it.
-        activation: float32, (h, w): the class activation map, at the trunk's resolution. Its mean
-            plus `bias` is the logit.
+        activation: float32, (h, w): the class activation map, at the backbone's resolution. Its mean
+            plus `bias` is the logit; where each position is scored for itself, activation plus `bias`
+            are their logits, and the image's is that of their mean probability.
         bias: Of the last layer.
         regions: float32, (g, g'): the logit of each region of a grid. Their mean, weighted by size,
             is the logit.
@@ -87,25 +88,34 @@ def explain(detector: Detector, pixels: np.ndarray, grid: int = GRID) -> Explana
         _channels_last(representation[0], detector.representation),
         activation,
         float(bias[0]),
-        region_logits(activation, float(bias[0]), grid),
+        region_logits(activation, float(bias[0]), grid, detector.backbone.pooling),
         float(logit[0, 0]),
     )
 
 
-def region_logits(activation: np.ndarray, bias: float, grid: int = GRID) -> np.ndarray:
+def region_logits(
+    activation: np.ndarray, bias: float, grid: int = GRID, pooling: str = "mean"
+) -> np.ndarray:
     """The logit of each region of a grid: the mean of the activation map there, plus the bias.
 
     Args:
         activation: See `Explanation`, (h, w).
         bias: Of the last layer.
         grid: Regions a side, at most.
+        pooling: "probability" where each position is scored for itself: a region's logit is that of
+            its positions' mean probability.
 
     Returns:
         float32, (min(grid, h), min(grid, w)).
     """
     rows, columns = (np.array_split(np.arange(n), min(grid, n)) for n in activation.shape)
-    means = [[activation[np.ix_(r, c)].mean() for c in columns] for r in rows]
-    return np.array(means, np.float32) + np.float32(bias)
+    scores = activation.astype(np.float64) + bias
+    if pooling == "probability":
+        scores = 1 / (1 + np.exp(-np.clip(scores, -30, 30)))
+    means = np.array([[scores[np.ix_(r, c)].mean() for c in columns] for r in rows])
+    if pooling == "probability":
+        means = np.log(means / (1 - means))
+    return means.astype(np.float32)
 
 
 def region_edges(positions: int, grid: int, side: int) -> np.ndarray:

@@ -67,7 +67,9 @@ def verify(
             half a point (int8: 2 points); and if int8 has too few of these.
     """
     worst, where = 0.0, ""
-    for shape in SHAPES:
+    side = reference.detector.side if hasattr(reference, "detector") else None
+    shapes = [(count, side, side) for count in (1, 4)] if side else SHAPES
+    for shape in shapes:
         pixels = _pictures(*shape)
         theirs = np.asarray(reference.predict(pixels))
         found = np.asarray(predictor.predict(pixels))
@@ -88,7 +90,7 @@ def verify(
     if quantize == "int8":
         _require_enough(records)
     if not records:
-        return Verified(worst, _speed(predictor))
+        return Verified(worst, _speed(predictor, side))
     accuracy, precision = _judge(predictor, reference, records, expected)
     allowed = max(POINTS.get(quantize, _FINE), 1 / len(records))
     # A difference that is not a number is none that is allowed.
@@ -98,7 +100,7 @@ def verify(
             f"{100 * precision[0]:.1f} % instead of {100 * precision[1]:.1f}; at most "
             f"{100 * allowed:.2g} points are allowed. Nothing was written."
         )
-    return Verified(worst, _speed(predictor), accuracy, precision)
+    return Verified(worst, _speed(predictor, side), accuracy, precision)
 
 
 def _require_enough(records: Sequence[Record]) -> None:
@@ -151,8 +153,8 @@ def _judge(predictor, reference, records, expected):
     )
 
 
-def _speed(predictor, rounds: int = 3) -> float:
-    pixels = _pictures(_TIMED, 256, 256)
+def _speed(predictor, side: int | None, rounds: int = 3) -> float:
+    pixels = _pictures(_TIMED, side or 256, side or 256)
     predictor.predict(pixels)  # the first one plans
     seconds = []
     for _ in range(rounds):

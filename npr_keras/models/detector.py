@@ -8,7 +8,7 @@ import os
 
 import keras
 import numpy as np
-from keras import initializers, layers
+from keras import initializers, layers, regularizers
 
 from npr_keras.config import PROTOCOLS
 from npr_keras.data.arrays import as_batch, require_range
@@ -114,6 +114,11 @@ class Detector(keras.Model):
         return model.get_layer(part).input
 
     @property
+    def side(self) -> int | None:
+        """The only side of an image, in pixels, that it takes; None for any."""
+        return self.backbone.side or getattr(self.representation, "side", None)
+
+    @property
     def head(self):
         """The last dense layer, from features of the image to the logit."""
         return self.get_layer(self.backbone.head_name)
@@ -193,6 +198,7 @@ def _network(backbone: Backbone, representation):
     outputs = layers.Dense(
         1,
         kernel_initializer=initializers.RandomUniform(-bound, bound),
+        kernel_regularizer=regularizers.L2(backbone.head_l2) if backbone.head_l2 else None,
         bias_initializer=initializers.RandomUniform(-bound, bound),
         dtype=precise,
         name=backbone.head_name,

@@ -86,19 +86,20 @@ def write(artefact: Artefact, folder: str | os.PathLike) -> None:
     Path(folder, FACTS).write_text(artefact.facts.to_json(), encoding="utf-8")
     for path in artefact.beside:
         shutil.copy(path, beside / Path(path).name)
-    _write_warm_up(beside / WARM_UP, artefact.facts.name)
+    side = artefact.detector.side or 64
+    _write_warm_up(beside / WARM_UP, artefact.facts.name, side)
     _check_warm_up(Path(folder))
 
 
-def _write_warm_up(path: Path, name: str) -> None:
+def _write_warm_up(path: Path, name: str, side: int) -> None:
     """Requests that TF Serving sends itself before it serves a version."""
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    images = [tf.io.encode_png(np.full((64, 64, 3), 127, np.uint8)).numpy()]
+    images = [tf.io.encode_png(np.full((side, side, 3), 127, np.uint8)).numpy()]
     tensors = {
         "serving_default": ("images", tf.constant(images)),
-        "pixels": ("pixels", tf.fill([1, 64, 64, 3], tf.constant(127, tf.uint8))),
+        "pixels": ("pixels", tf.fill([1, side, side, 3], tf.constant(127, tf.uint8))),
     }
     with tf.io.TFRecordWriter(os.fspath(path)) as writer:
         for signature, (key, tensor) in tensors.items():

@@ -26,7 +26,7 @@ from npr_keras.scoring.records import score_records
 from npr_keras.simulation.plan import is_simulated
 from npr_keras.tables import get_method
 from npr_keras.training.linear import fit_head
-from npr_keras.training.methods import detector_for, pixels_of
+from npr_keras.training.methods import adapt, detector_for, pixels_of, recipe_of
 from npr_keras.training.model_card import model_card
 from npr_keras.training.run_folder import RunFolder
 from npr_keras.versions import versions
@@ -96,7 +96,7 @@ def train(
         ('native', 1)
     """
     row = get_method(method)
-    config = config or TrainingConfig.from_dict(row.recipe)
+    config = recipe_of(row, config)
     run = RunFolder(out)
     previous_policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.precision)
@@ -114,12 +114,13 @@ def train(
         unreadable = Unreadable(len(source.train) + len(source.val), config.max_unreadable)
         if done < config.epochs:
             images = TrainingImages(source.train, config, unreadable)
-            keeper = _EpochKeeper(run, images, source.val, pipeline)
+            if not done:
+                adapt(detector, images, pipeline)
+            told = [_EpochKeeper(run, images, source.val, pipeline), *callbacks]
             if row.fitted == "features":
-                fit_head(detector, images, [keeper, *callbacks], pipeline)
+                fit_head(detector, images, told, pipeline)
             else:
-                batches = images.batches(done, config.epochs, pipeline)
-                _fit(detector, images, batches, done, [keeper, *callbacks])
+                _fit(detector, images, done, told, pipeline)
     finally:
         keras.config.set_dtype_policy(previous_policy)
     history = run.history()
@@ -145,10 +146,10 @@ def compile_detector(detector: Detector, config: TrainingConfig) -> None:
     )
 
 
-def _fit(detector, images, batches, done, callbacks):
+def _fit(detector, images, done, callbacks, pipeline):
     try:
         detector.fit(
-            batches,
+            images.batches(done, images.config.epochs, pipeline),
             initial_epoch=done,
             epochs=images.config.epochs,
             steps_per_epoch=len(images),
@@ -206,7 +207,10 @@ class _EpochKeeper(keras.callbacks.Callback):
         logits = score_records(
             KerasPredictor(self.model),
             self.val,
-            validation_protocol(self.images.config),
+            # A network that takes one size alone is validated on what it is scored on.
+            self.model.preprocessing
+            if self.model.side
+            else validation_protocol(self.images.config),
             self.images.unreadable,
             self.images.config.batch_size,
             self.pipeline,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import keras
+import numpy as np
 
 from npr_keras.config import PROTOCOLS, Preprocessing, TrainingConfig
+from npr_keras.data.dataset import TrainingImages
+from npr_keras.data.stream import stream_pixels
 from npr_keras.layers.representation import make_representation
 from npr_keras.models import Detector
 from npr_keras.models.backbones.base import Backbone, make_backbone
@@ -12,10 +17,30 @@ from npr_keras.profile import ModelProfile
 from npr_keras.tables import Method
 
 
+def recipe_of(method: Method, config: TrainingConfig | None = None) -> TrainingConfig:
+    """A recipe, by default the method's; features are fitted once, whatever it says of epochs."""
+    recipe = config or TrainingConfig.from_dict(method.recipe)
+    return dataclasses.replace(recipe, epochs=1) if method.fitted == "features" else recipe
+
+
 def pixels_of(method: Method, config: TrainingConfig | None = None) -> Preprocessing:
     """How a method's detector makes its pixels when it scores."""
-    recipe = config or TrainingConfig.from_dict(method.recipe)
-    return PROTOCOLS.get(method.protocol) or recipe.scoring
+    return PROTOCOLS.get(method.protocol) or recipe_of(method, config).scoring
+
+
+def adapt(detector: Detector, images: TrainingImages, pipeline: str) -> None:
+    """Lets a representation that has statistics of the training images take them: `adapt`.
+
+    Args:
+        detector: Untrained.
+        images: What it will be trained on, seen as it sees them when it scores.
+        pipeline: See `npr_keras.data.pipeline.PIPELINES`.
+    """
+    layer = detector.representation
+    if hasattr(layer, "adapt"):
+        before = keras.Model(detector.input, layer.input)
+        pixels = stream_pixels(images.records, detector.preprocessing, images.unreadable, pipeline)
+        layer.adapt(np.asarray(before.predict_on_batch(one[None]))[0] for _, one in pixels)
 
 
 def detector_for(

@@ -154,7 +154,7 @@ def test_at_the_command_line(invoke, source_folder, make_set, tmp_path):
     assert "expected FIELD=VALUE" in error_of(
         invoke("ablate", "--grid", "scale", "--set", "x=1"), 2
     )
-    assert "ResNet: unknown field depth. Known: blocks, mean, std, width" in error_of(
+    assert "ResNet: unknown field depth. Known: blocks, kernel, mean, std, width" in error_of(
         invoke("ablate", "--grid", "scale", *arguments[2:], "--set", "detector.depth=1")
     )
     for seeds in ("1,1", "0", "99999999999", "4294967296,"):

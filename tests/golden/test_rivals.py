@@ -1,5 +1,6 @@
 """The rival detectors against their authors' own code; see tests/golden/test_golden.py."""
 
+import contextlib
 import json
 import os
 import zlib
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from npr_keras.layers.dct import FrequencyBands, LogDCT, dct_matrix
 from npr_keras.layers.median import MedianResidual
 from npr_keras.layers.normalise import Normalise
+from npr_keras.layers.spectrum import AzimuthalSpectrum
 from npr_keras.layers.wavelet import WaveletHH
 from npr_keras.models.official import from_state_dict, load_pth
 from npr_keras.tables import get_method
@@ -157,3 +160,104 @@ def by_recipe(key, shape):
         return np.array(0)
     scale = 0.3 if key.endswith("bn3.weight") else 0.8
     return (scale * (1 + 0.2 * z)).astype(np.float32)
+
+
+@contextlib.contextmanager
+def doubles():
+    """float64 on every backend."""
+    if keras.backend.backend() == "jax":
+        from jax.experimental import enable_x64
+
+        with enable_x64():
+            yield
+    else:
+        yield
+
+
+def in_double(call, *arrays):
+    with doubles():
+        given = [keras.ops.convert_to_tensor(array[None], "float64") for array in arrays]
+        return keras.ops.convert_to_numpy(call(*given))[0]
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_frank(name):
+    _, expected, arrays = rivals("frank")
+    pixels = np.array(opened(name).resize((256, 256), Image.Resampling.BILINEAR))
+    layer = LogDCT(256, dtype="float64")
+    found = in_double(layer.log, pixels)
+    np.testing.assert_allclose(found[:8, :8], arrays[f"{stem(name)}.log_corner"], atol=1e-6)
+    np.testing.assert_allclose(found[-8:, -8:], arrays[f"{stem(name)}.log_end_corner"], atol=1e-6)
+    at = found[tuple(np.transpose(expected["positions"]))]
+    np.testing.assert_allclose(at, arrays[f"{stem(name)}.log_at_positions"], atol=1e-6)
+    one = expected["images"][name]["log"]
+    for what in ("mean", "std"):
+        assert getattr(found, what)() == pytest.approx(one[what], abs=1e-6)
+
+
+def test_frank_takes_its_statistics_as_its_authors_do():
+    _, _, arrays = rivals("frank")
+    images = [
+        np.array(opened(name).resize((256, 256), Image.Resampling.BILINEAR), np.float32)
+        for name in IMAGES
+    ]
+    layer = LogDCT(256)
+    layer.build((None, 256, 256, 3))
+    layer.adapt(images)
+    for ours, theirs in ((layer.mean, "mean"), (layer.variance, "variance")):
+        corner = keras.ops.convert_to_numpy(ours)[:8, :8]
+        np.testing.assert_allclose(corner, arrays[f"welford_{theirs}_corner"], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_fredect(name):
+    folder, expected, arrays = rivals("frank")
+    torch = pytest.importorskip("torch")
+    detector = detector_for(get_method("fredect"))
+    for ours, theirs in (("mean", "dct_mean"), ("variance", "dct_var")):
+        value = torch.load(folder / theirs, weights_only=True).numpy().transpose(1, 2, 0)
+        getattr(detector.representation, ours).assign(value.astype(np.float32))
+    pixels = cropped(shorter(opened(name), 256, Image.Resampling.BILINEAR), 224)
+    seen = keras.Model(detector.input, detector.representation.output)
+    found = np.asarray(seen.predict_on_batch(pixels[None]))[0]
+    one = expected["fredect"][name]["map"]
+    for what in ("mean", "std"):
+        assert getattr(found.astype(np.float64), what)() == pytest.approx(one[what], abs=1e-4)
+    corner = arrays[f"fredect.{stem(name)}.corner"]
+    np.testing.assert_allclose(found[:8, :8], corner, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_durall(name):
+    _, expected, arrays = rivals("durall")
+    pixels = np.array(opened(name).resize((256, 256), Image.Resampling.BILINEAR))
+    layer = AzimuthalSpectrum(256, dtype="float64")
+    grey = arrays[f"{stem(name)}.grey"]
+    np.testing.assert_array_equal(in_double(layer.grey, pixels), grey)
+    found = in_double(layer.spectrum, grey)
+    assert found.shape == (179,)
+    np.testing.assert_allclose(found, arrays[f"{stem(name)}.spectrum_1d"], atol=1e-6)
+    plain = AzimuthalSpectrum(256)(pixels[None].astype("float32"))
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(plain)[0], found, atol=0.05)
+    assert expected["lengths"]["256"] == 179
+
+
+@pytest.mark.parametrize("side", [256, 299])
+@pytest.mark.parametrize("name", ["square256.png", "odd_301x257.png"])
+def test_f3net(name, side):
+    _, expected, arrays = rivals("f3net")
+    pixels = np.array(opened(name).resize((side, side), Image.Resampling.BICUBIC))
+    layer = FrequencyBands(side)
+    layer.build((None, side, side, 3))
+    masks = [np.random.RandomState(5000 + side + k).standard_normal((side, side)) for k in range(4)]
+    layer.masks.assign((np.stack(masks) * 0.1).astype(np.float32))
+    assert [low for low, _ in layer.edges] == [0, *expected[f"bands_{side}"]["edges"][1:3], 0]
+    np.testing.assert_allclose(dct_matrix(side)[:4, :4], arrays[f"{side}.dct_corner"], atol=1e-7)
+    bands = np.split(arrays_of(layer, pixels / 127.5 - 1), 4, axis=-1)
+    for band, found in zip(("low", "middle", "high", "all"), bands, strict=True):
+        key = f"{stem(name)}.{side}.{band}"
+        np.testing.assert_allclose(found[:8, :8], arrays[f"{key}_corner"], atol=2e-5)
+        middle = side // 2
+        centre = found[middle - 4 : middle + 4, middle - 4 : middle + 4]
+        np.testing.assert_allclose(centre, arrays[f"{key}_centre"], atol=2e-5)
+        require_statistics(found, expected["images"][name][str(side)][band], 2e-5)

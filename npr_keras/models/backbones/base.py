@@ -32,6 +32,7 @@ class Backbone(Config):
             "probability": each has a logit of its own, and the image's is that of the mean of their
             probabilities.
         side: The only side of an image, in pixels, that it takes; None for any.
+        head_l2: The last layer's penalty: so many times the sum of its squared weights.
     """
 
     mean: Any = IMAGENET_MEAN
@@ -39,8 +40,9 @@ class Backbone(Config):
     pool_name: ClassVar[str] = "pool"
     head_name: Any = "head"
     stem: Any = None
-    pooling: ClassVar[str] = "mean"
-    side: ClassVar[int | None] = None
+    pooling: Any = "mean"
+    side: Any = None
+    head_l2: ClassVar[float] = 0.0
 
     def build(self, x):
         """The network.

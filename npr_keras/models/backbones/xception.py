@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from keras import initializers, layers
 
@@ -15,7 +15,7 @@ from npr_keras.models.backbones.base import (
     to_fast_format,
 )
 from npr_keras.models.batch_norm import BatchNorm
-from npr_keras.settings import POSITIVE_INTEGERS, field_of
+from npr_keras.settings import FLAG, POSITIVE_INTEGERS, field_of, integer
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Xception(Backbone):
     Args:
         widths: Channels of each block. (128, 256) is Patchfor's default, cut off after block 2: a
             receptive field of 43 pixels, every 8 pixels.
+        middle: Blocks of the middle flow behind them, 8 in a whole Xception.
+        exit: Whether the rest of it follows; then positions are averaged before the last layer.
 
     Reference:
         Chai et al., "What makes fake images detectable? Understanding properties that generalize",
@@ -36,21 +38,40 @@ class Xception(Backbone):
 
     widths: tuple[int, ...] = field_of((128, 256), POSITIVE_INTEGERS, "Channels of each block.")
 
+    middle: int = field_of(0, integer(0), "Blocks behind them, of the last one's channels.")
+    exit: bool = field_of(
+        False, FLAG, "Whether the rest of the network follows, up to 2048 channels."
+    )
+
     mean: Any = (0.5, 0.5, 0.5)
     std: Any = (0.5, 0.5, 0.5)
-    head_name = "convout"
-    pooling: ClassVar[str] = "probability"
+
+    @property
+    def head_name(self) -> str:  # type: ignore[override]
+        return "last_linear" if self.exit else "convout"
+
+    @property
+    def pooling(self) -> str:  # type: ignore[override]
+        return "mean" if self.exit else "probability"
 
     def build(self, x):
         x = to_fast_format(x)
         x = _relu(_norm(_conv(x, 32, 3, 2, "conv1"), "bn1"), "relu1")
         x = _relu(_norm(_conv(x, 64, 3, 1, "conv2"), "bn2"), "relu2")
         for i, width in enumerate(self.widths, start=1):
-            x = _block(x, width, i > 1, f"block{i}")
+            x = _block(x, (width, width), i > 1, f"block{i}")
+        for i in range(len(self.widths) + 1, len(self.widths) + 1 + self.middle):
+            x = _middle(x, self.widths[-1], f"block{i}")
+        if self.exit:
+            last = len(self.widths) + self.middle + 1
+            x = _block(x, (self.widths[-1], 1024), True, f"block{last}")
+            for i, width in ((3, 1536), (4, 2048)):
+                x = _relu(_norm(_separable(x, width, f"conv{i}"), f"bn{i}"), f"relu{i}")
         return x
 
     def describe(self) -> str:
-        return f"Xception up to block {len(self.widths)}, {self.widths[-1]} channels"
+        blocks = len(self.widths) + self.middle + self.exit
+        return f"Xception, {blocks} blocks" + ("" if self.exit else ", each position for itself")
 
 
 def _small():
@@ -90,11 +111,20 @@ def _separable(x, filters, name):
     return _conv(x, filters, 1, 1, f"{name}-pointwise")
 
 
-def _block(x, width, begins_with_relu: bool, name):
+def _middle(x, width, name):
+    """Three separable convolutions beside the identity."""
+    skip = x
+    for i in range(3):
+        x = _separable(_relu(x, f"{name}-rep-{3 * i}"), width, f"{name}-rep-{3 * i + 1}")
+        x = _norm(x, f"{name}-rep-{3 * i + 2}")
+    return layers.Add(name=f"{name}-add")([x, skip])
+
+
+def _block(x, widths, begins_with_relu: bool, name):
     """Two separable convolutions and a max-pool, beside a strided projection."""
-    skip = _norm(_conv(x, width, 1, 2, f"{name}-skip"), f"{name}-skipbn")
+    skip = _norm(_conv(x, widths[-1], 1, 2, f"{name}-skip"), f"{name}-skipbn")
     place = 0
-    for _ in range(2):
+    for width in widths:
         if begins_with_relu or place:
             x = _relu(x, f"{name}-rep-{place}")
             place += 1

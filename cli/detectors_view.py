@@ -1,0 +1,23 @@
+"""The detectors as a table of 80 columns."""
+
+from __future__ import annotations
+
+from npr_keras_cli.console import stdout, wrapped
+
+
+def show_detectors(rows: list[dict]) -> None:
+    """Prints a line for each row of `npr_keras.tables.DETECTORS`, and where it is from."""
+    measured = "parameters" in rows[0]
+    more = f"{'parameters':>12}{'images/s':>10}" if measured else ""
+    stdout().print(f"{'name':18}{'map':12}{'backbone':11}{'fitted':10}" + more, style="bold")
+    for row in rows:
+        line = f"{row['name']:18}{row['representation']['layer']:12}"
+        line += f"{row['backbone']['backbone']:11}{row['fitted']:10}"
+        if measured:
+            line += f"{row['parameters']:>12,}{row['images_per_second']:>10.1f}"
+        stdout().print(line, markup=False)
+    stdout().print()
+    for row in rows:
+        weights = f" Published weights: licence {row['weights']}." if row["weights"] else ""
+        text = f"{row['name']}: {row['source']}.{weights}"
+        stdout().print(wrapped(text), markup=False, soft_wrap=True, style="dim")

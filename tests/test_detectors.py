@@ -1,0 +1,178 @@
+"""Every row of the table of detectors by one contract: trained, evaluated, exported, explained."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from npr_keras.config import PROTOCOLS
+from npr_keras.data.folder import find_sets, find_source
+from npr_keras.errors import ConfigError
+from npr_keras.evaluation.evaluate import evaluate
+from npr_keras.explanation.maps import explain
+from npr_keras.layers.dct import FrequencyBands, LogDCT
+from npr_keras.layers.median import MedianResidual
+from npr_keras.layers.patches import MeanProbability
+from npr_keras.layers.spectrum import AzimuthalSpectrum
+from npr_keras.layers.wavelet import WaveletHH
+from npr_keras.models import Detector, load_detector
+from npr_keras.models.backbones.base import described, make_backbone
+from npr_keras.runtimes.keras_file import KerasPredictor
+from npr_keras.tables import BACKBONES, DETECTORS, REPRESENTATIONS
+from npr_keras.training import train
+from npr_keras.training.methods import recipe_of
+
+WITHOUT_MAP = {"frank", "durall"}
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_rows_name_what_is_there(name):
+    row = DETECTORS[name]
+    assert row.representation["layer"] in REPRESENTATIONS and row.backbone["backbone"] in BACKBONES
+    assert row.protocol in ("", *PROTOCOLS) and row.fitted in ("gradient", "features")
+    assert row.source and row.title
+    recipe_of(row)
+    backbone = make_backbone(**row.backbone)
+    assert make_backbone(**described(backbone)) == backbone
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DETECTORS)
+def test_contract(name, tmp_path, make_set):
+    """One epoch on a handful of pictures: nothing is learned, everything has to fit together."""
+    from npr_keras.exporting.export import export_detector
+
+    keras.backend.clear_session()
+    for part in ("train", "val"):
+        make_set(tmp_path / "source" / part / "x", 3, size=96)
+    make_set(tmp_path / "test", 2, size=260)
+    row = DETECTORS[name]
+    config = dataclasses.replace(recipe_of(row), epochs=1, batch_size=3)
+    result = train(find_source(tmp_path / "source"), config, out=tmp_path / "run", method=name)
+    assert np.isfinite(result.history[0]["loss"])
+    predictor = KerasPredictor(tmp_path / "run")
+    own = predictor.preprocessing
+    (found,) = evaluate(predictor, find_sets(tmp_path / "test")[0], own)
+    assert np.isfinite(found.logits).all()
+    again = KerasPredictor(load_detector(tmp_path / "run"))
+    (same,) = evaluate(again, find_sets(tmp_path / "test")[0], own)
+    np.testing.assert_array_equal(same.logits, found.logits)
+    (made,) = export_detector(tmp_path / "run", ["savedmodel"])
+    assert made.verified.difference < 1e-3
+    side = predictor.detector.side or 128
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    if name in WITHOUT_MAP:
+        with pytest.raises(ConfigError, match="no map of where"):
+            explain(predictor.detector, pixels)
+    else:
+        shown = explain(predictor.detector, pixels)
+        assert shown.logit == pytest.approx(float(predictor.predict(pixels[None])[0]), abs=1e-3)
+        if predictor.detector.backbone.pooling == "mean":
+            assert shown.activation.mean() + shown.bias == pytest.approx(shown.logit, abs=1e-3)
+        else:
+            share = (1 / (1 + np.exp(-(shown.activation + shown.bias)))).mean()
+            assert np.log(share / (1 - share)) == pytest.approx(shown.logit, abs=1e-3)
+
+
+@pytest.mark.every_backend
+class TestLayers:
+    """Beside plain NumPy and SciPy."""
+
+    def test_median(self, random):
+        x = random.normal(size=(2, 7, 9, 3)).astype("float32")
+        found = keras.ops.convert_to_numpy(MedianResidual()(x))
+        padded = np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
+        for row in range(7):
+            for column in range(9):
+                window = padded[:, row : row + 3, column : column + 3].copy()
+                window[:, 1, 1] = 0
+                median = np.median(window.reshape(2, 9, 3), axis=1)
+                np.testing.assert_array_equal(found[:, row, column], x[:, row, column] - median)
+
+    @pytest.mark.parametrize("sides", [(8, 10), (9, 7)])
+    def test_wavelet(self, random, sides):
+        x = random.normal(size=(1, *sides, 1)).astype("float32")
+        band = keras.ops.convert_to_numpy(WaveletHH().band(x))[0, :, :, 0]
+        signal = x[0, :, :, 0].astype(np.float64)
+        for axis in (0, 1):
+            n = signal.shape[axis]
+            mirrored = np.pad(
+                signal, [(2, 4) if a == axis else (0, 0) for a in (0, 1)], "symmetric"
+            )
+            pairs = [np.take(mirrored, [2 * k, 2 * k + 1], axis) for k in range((n + 5) // 2)]
+            steps = [np.diff(pair, axis=axis).squeeze(axis) for pair in pairs]
+            signal = -np.stack(steps, axis) / np.sqrt(2)
+        np.testing.assert_allclose(band, signal, atol=1e-6)
+        whole = keras.ops.convert_to_numpy(WaveletHH()(x))
+        assert whole.shape == x.shape
+        import torch
+
+        resized = torch.nn.functional.interpolate(
+            torch.from_numpy(band)[None, None], sides, mode="bilinear", align_corners=False
+        )
+        np.testing.assert_allclose(whole[0, :, :, 0], resized[0, 0].numpy(), atol=1e-5)
+
+    def test_log_dct(self, random):
+        from scipy.fft import dctn
+
+        images = random.integers(0, 256, (5, 16, 16, 3)).astype("float32")
+        layer = LogDCT(16)
+        layer.build((None, 16, 16, 3))
+        log = np.log(np.abs(dctn(images.astype(np.float64), axes=(1, 2), norm="ortho")) + 1e-12)
+        layer.adapt(images)
+        expected = (log - log.mean(0)) / log.std(0)
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(images)), expected, atol=2e-2)
+
+    def test_bands_add_up(self, random):
+        """Without learned parts, low and high reach over all but what lies between them."""
+        x = random.normal(size=(1, 32, 32, 2)).astype("float32")
+        layer = FrequencyBands(32)
+        layer.build(x.shape)
+        layer.masks.assign(np.zeros((4, 32, 32), "float32"))
+        low, middle, high, whole = np.split(keras.ops.convert_to_numpy(layer(x)), 4, axis=-1)
+        np.testing.assert_allclose(whole, x, atol=1e-5)
+        assert np.abs(low + middle + high - x).max() > 0.01  # edges count twice
+        assert layer.compute_output_shape(x.shape) == (1, 32, 32, 8)
+
+    def test_spectrum(self, random):
+        x = random.integers(0, 256, (2, 24, 24, 3)).astype("float32")
+        found = keras.ops.convert_to_numpy(AzimuthalSpectrum(24)(x))
+        grey = np.floor(x.astype(np.float64) @ np.array([9798, 19235, 3735]) / 32768 + 0.5)
+        power = 20 * np.log(np.abs(np.fft.fftshift(np.fft.fft2(grey), axes=(1, 2)) + 1e-8))
+        centred = np.arange(24) - 11.5
+        radius = np.hypot(*np.meshgrid(centred, centred)).astype(int)
+        means = [power[:, radius == r].mean(1) for r in range(1, radius.max())]
+        np.testing.assert_allclose(found, np.stack(means, 1), atol=2e-2)
+
+    def test_mean_of_probabilities(self, random):
+        x = random.normal(0, 3, (2, 4, 5, 1)).astype("float32")
+        share = (1 / (1 + np.exp(-x.astype(np.float64)))).mean((1, 2))
+        found = keras.ops.convert_to_numpy(MeanProbability()(x))
+        np.testing.assert_allclose(found, np.log(share / (1 - share)), atol=1e-5)
+        sure = keras.ops.convert_to_numpy(
+            MeanProbability()(np.full((1, 2, 2, 1), 200.0, "float32"))
+        )
+        assert np.isfinite(sure).all() and sure > 100
+
+    @pytest.mark.parametrize("backbone", [
+        {"backbone": "ferretnet", "width": 4, "blocks": [1]},
+        {"backbone": "xception", "widths": [8]},
+        {"backbone": "xception", "widths": [8], "middle": 1, "exit": True},
+        {"backbone": "resnet", "blocks": [1], "width": 4, "kernel": 7},
+    ])  # fmt: skip
+    def test_backbones_travel(self, backbone, random, tmp_path):
+        detector = Detector(make_backbone(**backbone))
+        pixels = random.integers(0, 256, (2, 64, 80, 3), np.uint8)
+        expected = detector.predict_on_batch(pixels)
+        detector.save(tmp_path / "model.keras")
+        found = load_detector(tmp_path / "model.keras").predict_on_batch(pixels)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_one_size_alone():
+    layer = LogDCT(16)
+    with pytest.raises(ConfigError, match=r"LogDCT takes 16 x 16 pixels\. Received: 20 x 16"):
+        layer(np.zeros((1, 16, 20, 3), "float32"))
+    with pytest.raises(ConfigError, match="`side` must be"):
+        LogDCT(4)
