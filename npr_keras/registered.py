@@ -9,6 +9,7 @@ from __future__ import annotations
 import npr_keras.layers.edges
 import npr_keras.layers.normalise
 import npr_keras.layers.patches
+import npr_keras.layers.tokens
 import npr_keras.models.accuracy
 import npr_keras.models.batch_norm
 import npr_keras.models.detector  # noqa: F401

@@ -43,6 +43,7 @@ BACKBONES: dict[str, str] = {
     "xception": "npr_keras.models.backbones.xception:Xception",
     "flat": "npr_keras.models.backbones.flat:Flat",
     "vector": "npr_keras.models.backbones.vector:Vector",
+    "vit": "npr_keras.models.backbones.vit:ViT",
 }
 
 
@@ -65,6 +66,7 @@ class Method:
             where they have one.
         weights: The licence of published weights that `npr-keras convert` reads; "" where there are
             none that it does.
+        brings: The backbone's weights that the user brings, without which training has no sense.
     """
 
     title: str
@@ -76,6 +78,7 @@ class Method:
     source: str = ""
     fake_class: int | None = None
     weights: str = ""
+    brings: str = ""
 
 
 _RESNET_50 = {"backbone": "resnet", "blocks": (3, 4, 6, 3), "kernel": 7}
@@ -145,6 +148,17 @@ DETECTORS: dict[str, Method] = {
         source="Chai et al., ECCV 2020, block 2",
         fake_class=0,
         weights="none stated",
+    ),
+    "univfd": Method(
+        "UnivFD",
+        {"layer": "pixels"},
+        {"backbone": "vit"},
+        {"resize": None},
+        "centercrop",
+        "features",
+        source="Ojha, Li, Lee, CVPR 2023: a linear classifier on CLIP's features",
+        weights="MIT",
+        brings="CLIP ViT-L/14's state dict (OpenAI, MIT)",
     ),
     "safe": Method(
         "SAFE",

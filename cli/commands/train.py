@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from npr_keras.config import PROTOCOLS, TrainingConfig
+from npr_keras.errors import ConfigError
 from npr_keras.tables import DETECTORS, get_method
 from npr_keras_cli.backend import backend_option
 from npr_keras_cli.options import (
@@ -50,6 +51,11 @@ RECIPE: dict[str, tuple[str, ...]] = {
     show_default=True,
     type=click.Choice(list(DETECTORS)),
     help="What is trained. The recipe's defaults below are NPR's.",
+)
+@click.option(
+    "--weights",
+    type=click.Path(dir_okay=False),
+    help="PyTorch checkpoint that the backbone begins with, such as ImageNet's.",
 )
 @click.option(
     "--classes",
@@ -104,6 +110,11 @@ def command(**options):
     from npr_keras.report.text import json_text
 
     method = get_method(options["detector"])
+    if method.brings and not options["weights"]:
+        raise ConfigError(
+            f"--detector {options['detector']} needs {method.brings}: give it by --weights FILE. It "
+            "does not come with this package."
+        )
     typed = {**given(RECIPE), "max_unreadable": options["max_unreadable"]}
     config = TrainingConfig.from_dict({**method.recipe, **typed})
     result = _train(config, options)
@@ -140,6 +151,7 @@ def _train(config: TrainingConfig, options: dict) -> dict:
             pipeline=options["pipeline"],
             callbacks=callbacks,
             method=options["detector"],
+            weights=options["weights"],
         )
     except KeyboardInterrupt:
         again = shlex.join(["npr-keras", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])

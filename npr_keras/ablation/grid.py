@@ -14,6 +14,7 @@ from npr_keras.config import PROTOCOLS, TrainingConfig
 from npr_keras.errors import ConfigError
 from npr_keras.packages import import_needed
 from npr_keras.settings import is_int
+from npr_keras.tables import DETECTORS
 
 if TYPE_CHECKING:
     from npr_keras.models.backbones.base import Backbone
@@ -40,6 +41,7 @@ class Variant:
         classes: The source's classes that are trained on: their number, the first ones counting, or
             their names; 0 is all.
         protocol: How images become pixels where it is judged; by default as the suite says.
+        method: One of `npr_keras.tables.DETECTORS`, where it is fitted in that one's way.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Variant:
     training: Mapping = field(default_factory=dict)
     classes: int | tuple[str, ...] = 0
     protocol: str = ""
+    method: str = ""
 
     @property
     def slug(self) -> str:
@@ -82,6 +85,7 @@ class Variant:
             "training": dict(self.training),
             "classes": self.classes if isinstance(self.classes, int) else list(self.classes),
             PROTOCOL: self.protocol,
+            **({"method": self.method} if self.method else {}),
         }
 
 
@@ -179,6 +183,16 @@ def _augmentation() -> Grid:
     return Grid("augmentation", tuple(variants), "flip")
 
 
+def _detectors() -> Grid:
+    """Every detector of the table that can begin from nothing, each by its own recipe and pixels."""
+    rows = {name: row for name, row in DETECTORS.items() if not row.brings}
+    variants = [
+        Variant(row.title, row.representation, row.backbone, row.recipe, 0, row.protocol, name)
+        for name, row in rows.items()
+    ]
+    return Grid("detectors", tuple(variants), DETECTORS["npr"].title)
+
+
 def _classes() -> Grid:
     variants = [Variant("4 classes", classes=4), Variant("2 classes", classes=2),
                 Variant("1 class", classes=1)]  # fmt: skip
@@ -195,6 +209,7 @@ GRIDS = {
         _input(),
         _augmentation(),
         _classes(),
+        _detectors(),
     )
 }
 

@@ -163,6 +163,7 @@ def _do(run, variant, plan, source_of, sets, callbacks, pipeline) -> str:
         resume=True,
         pipeline=pipeline,
         callbacks=callbacks(run) if callbacks else (),
+        method=variant.method or "npr",
     )
     predictor = KerasPredictor(result.detector)
     predictor.identity = f"{variant.slug} {run.seed}"  # scores are kept in the run's own folder

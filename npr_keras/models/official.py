@@ -20,12 +20,6 @@ from npr_keras.layers.npr import NPR
 from npr_keras.models.backbones.base import make_backbone
 from npr_keras.packages import import_needed
 
-_BATCH_NORM = {
-    "weight": "gamma",
-    "bias": "beta",
-    "running_mean": "moving_mean",
-    "running_var": "moving_variance",
-}
 # Steps that PyTorch's batch norm has counted. Nothing reads it at momentum 0.1.
 _COUNTER = "num_batches_tracked"
 _WRAPPERS = ("model", "state_dict", "model_state_dict", "net", "network", "weights")
@@ -45,25 +39,12 @@ def name_map(detector) -> dict[str, tuple[Any, str]]:
 
     Returns:
         Dict from the PyTorch name to the Keras variable and the kind of its axes: `"conv"`,
-        `"depthwise"`, `"dense"`, or `"vector"`.
+        `"depthwise"`, `"dense"`, `"plain"`, or `"vector"`.
     """
     names = {}
     position = detector.backbone.official_position
     for layer in sorted(detector.layers, key=lambda layer: position(layer.name)):
-        prefix = detector.backbone.official_name(layer.name)
-        kind = type(layer).__name__
-        if kind == "Conv2D":
-            names[f"{prefix}.weight"] = (layer.kernel, "conv")
-            if layer.use_bias:
-                names[f"{prefix}.bias"] = (layer.bias, "vector")
-        elif kind == "DepthwiseConv2D":
-            names[f"{prefix}.weight"] = (layer.kernel, "depthwise")
-        elif kind == "BatchNorm":
-            for theirs, ours in _BATCH_NORM.items():
-                names[f"{prefix}.{theirs}"] = (getattr(layer, ours), "vector")
-        elif kind == "Dense":
-            names[f"{prefix}.weight"] = (layer.kernel, "dense")
-            names[f"{prefix}.bias"] = (layer.bias, "vector")
+        names |= detector.backbone.official_parameters(layer)
     return names
 
 
@@ -126,6 +107,40 @@ def from_state_dict(
     for key, (variable, kind) in names.items():
         array = np.asarray(given[key], np.float32)
         variable.assign(_from_official(array, kind, variable.shape))
+
+
+def load_backbone(detector, path: str | os.PathLike) -> int:
+    """Begins with the weights of a backbone that was trained for something else.
+
+    Args:
+        detector: A `Detector`; its last layer stays as it is, and so does its representation.
+        path: A PyTorch checkpoint, such as torchvision's ResNet-50 or OpenAI's CLIP.
+
+    Returns:
+        How many variables were set.
+
+    Raises:
+        CheckpointError: If it is not a checkpoint of this backbone. Nothing is changed then.
+    """
+    state = {_bare(key): value for key, value in load_pth(path).items()}
+    head = {id(variable) for variable in detector.head.weights}
+    names = {k: v for k, v in name_map(detector).items() if id(v[0]) not in head}
+    missing = [key for key in names if key not in state]
+    wrong = [
+        f"  shape       {key}: expected {_shape(*pair)}, received {tuple(np.shape(state[key]))}"
+        for key, pair in names.items()
+        if key in state and tuple(np.shape(state[key])) != _shape(*pair)
+    ]
+    if missing or wrong or not names:
+        shown = [*(f"  missing     {key}" for key in missing), *wrong][:12]
+        raise CheckpointError(
+            f"{os.fspath(path)} does not hold the weights of this backbone, "
+            f"{detector.backbone.describe()}:\n" + "\n".join(shown)
+        )
+    for key, (variable, kind) in names.items():
+        array = np.asarray(state[key], np.float32)
+        variable.assign(_from_official(array, kind, variable.shape))
+    return len(names)
 
 
 def _one_logit(given: Mapping[str, np.ndarray], detector, fake: int) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ import os
 
 from npr_keras.client.address import is_address
 from npr_keras.errors import CheckpointError
+from npr_keras.runtimes.foreign import is_foreign, open_foreign
 from npr_keras.runtimes.savedmodel import version_folder
 from npr_keras.tables import FORMATS, load_code
 
@@ -16,7 +17,8 @@ def open_predictor(model: str | os.PathLike):
     Args:
         model: A `.keras` file or the folder of a run; what `npr-keras export` wrote: `.onnx`,
             OpenVINO's `.xml`, `.tflite`, or the folder of a SavedModel, of a version or above it;
-            or the address of a model on a server, such as `grpc://127.0.0.1:8500/npr`.
+            the address of a model on a server, such as `grpc://127.0.0.1:8500/npr`; or a detector
+            that is not ours, see `npr_keras.runtimes.foreign.open_foreign`.
 
     Raises:
         CheckpointError: If there is no model there, or it cannot be read.
@@ -32,6 +34,8 @@ def open_predictor(model: str | os.PathLike):
 
         return ServedPredictor(str(model))
     path = os.fspath(model)
+    if is_foreign(path):
+        return open_foreign(path)
     if not os.path.exists(path):
         raise CheckpointError(
             f"No model at {path}. Expected a run's folder, a SavedModel, or a file that ends in one "
@@ -51,7 +55,7 @@ def format_of(model: str | os.PathLike) -> str:
 
 def needs_keras(model: str | os.PathLike) -> bool:
     """Whether a model is one that Keras has to run."""
-    return not is_address(model) and format_of(model) == "keras"
+    return not is_address(model) and not is_foreign(model) and format_of(model) == "keras"
 
 
 def needs_tensorflow(model: str | os.PathLike) -> bool:

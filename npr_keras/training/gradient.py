@@ -20,13 +20,14 @@ from npr_keras.evaluation.evaluate import metrics_of
 from npr_keras.models import Detector
 from npr_keras.models.accuracy import accuracy
 from npr_keras.models.backbones.base import Backbone
+from npr_keras.models.files import file_digest
 from npr_keras.profile import ModelProfile
 from npr_keras.runtimes.keras_file import KerasPredictor
 from npr_keras.scoring.records import score_records
 from npr_keras.simulation.plan import is_simulated
 from npr_keras.tables import get_method
 from npr_keras.training.linear import fit_head
-from npr_keras.training.methods import adapt, detector_for, pixels_of, recipe_of
+from npr_keras.training.methods import begin, detector_for, pixels_of, recipe_of
 from npr_keras.training.model_card import model_card
 from npr_keras.training.run_folder import RunFolder
 from npr_keras.versions import versions
@@ -65,6 +66,7 @@ def train(
     pipeline: str = "auto",
     callbacks: Sequence[keras.callbacks.Callback] = (),
     method: str = "npr",
+    weights: str | os.PathLike | None = None,
 ) -> TrainingResult:
     """Trains a detector and writes it to a folder.
 
@@ -83,6 +85,7 @@ def train(
         callbacks: Keras callbacks. At an epoch's end their `logs` hold the row of the history.
         method: One of `npr_keras.tables.DETECTORS`: whether it is the last layer alone that is
             fitted, and what stands for whatever is None here.
+        weights: A PyTorch checkpoint that the backbone begins with; its digest is noted.
 
     Raises:
         ConfigError: If there is no such method.
@@ -105,7 +108,7 @@ def train(
         pixels = preprocessing or pixels_of(row, config)
         profile = ModelProfile(pixels, simulated=is_simulated(source))
         detector = detector_for(row, backbone, representation, profile)
-        settings = _settings(source, config, detector)
+        settings = _settings(source, config, detector, weights)
         done = run.begin(settings, resume)
         if done:
             detector = run.load_checkpoint()
@@ -115,7 +118,7 @@ def train(
         if done < config.epochs:
             images = TrainingImages(source.train, config, unreadable)
             if not done:
-                adapt(detector, images, pipeline)
+                begin(detector, images, pipeline, weights)
             told = [_EpochKeeper(run, images, source.val, pipeline), *callbacks]
             if row.fitted == "features":
                 fit_head(detector, images, told, pipeline)
@@ -222,7 +225,7 @@ class _EpochKeeper(keras.callbacks.Callback):
         }
 
 
-def _settings(source: Source, config: TrainingConfig, detector: Detector) -> dict:
+def _settings(source: Source, config: TrainingConfig, detector: Detector, weights) -> dict:
     """What decides a run, under "settings", and what describes the machine it began on."""
     real, fake = count_labels(source.train)
     parts = detector.get_config()
@@ -240,6 +243,7 @@ def _settings(source: Source, config: TrainingConfig, detector: Detector) -> dic
         "simulated": detector.profile.simulated,
         "representation": {"class_name": layer["class_name"], "config": layer["config"]},
         "backend": keras.backend.backend(),
+        **({"weights": file_digest(weights)} if weights else {}),
     }
     return {
         "settings": json.loads(json.dumps(settings)),  # tuples become lists, as they come back

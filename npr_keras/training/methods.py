@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from npr_keras.data.stream import stream_pixels
 from npr_keras.layers.representation import make_representation
 from npr_keras.models import Detector
 from npr_keras.models.backbones.base import Backbone, make_backbone
+from npr_keras.models.official import load_backbone
 from npr_keras.profile import ModelProfile
 from npr_keras.tables import Method
 
@@ -28,14 +30,22 @@ def pixels_of(method: Method, config: TrainingConfig | None = None) -> Preproces
     return PROTOCOLS.get(method.protocol) or recipe_of(method, config).scoring
 
 
-def adapt(detector: Detector, images: TrainingImages, pipeline: str) -> None:
-    """Lets a representation that has statistics of the training images take them: `adapt`.
+def begin(
+    detector: Detector,
+    images: TrainingImages,
+    pipeline: str,
+    weights: str | os.PathLike | None = None,
+) -> None:
+    """What comes before the first step: weights to begin with, and statistics of the images.
 
     Args:
-        detector: Untrained.
+        detector: Untrained. A representation with `adapt` takes its statistics by it.
         images: What it will be trained on, seen as it sees them when it scores.
         pipeline: See `npr_keras.data.pipeline.PIPELINES`.
+        weights: See `npr_keras.models.official.load_backbone`.
     """
+    if weights:
+        load_backbone(detector, weights)
     layer = detector.representation
     if hasattr(layer, "adapt"):
         before = keras.Model(detector.input, layer.input)

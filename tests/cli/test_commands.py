@@ -27,7 +27,7 @@ def sets(make_set, make_images, tmp_path):
     return tmp_path / "sets"
 
 
-def test_train_eval_info(cli, source_folder, sets, tmp_path):
+def test_train_eval_info(cli, invoke, source_folder, sets, tmp_path):
     out = tmp_path / "models"
     train = ["train", "--source", source_folder, "--classes", "cat", "--out", out, "--name", "mine"]
     train += ["--batch-size", "6", "--seed", "3", "--tensorboard", "--json"]
@@ -41,12 +41,12 @@ def test_train_eval_info(cli, source_folder, sets, tmp_path):
     assert "oneDNN" not in done.stderr
     assert list((out / "mine" / "tensorboard").rglob("events.*"))
 
-    again = cli(*train, "--epochs", "1")
+    again = invoke(*train, "--epochs", "1")
     assert "already holds a training run. Go on with it by --resume" in error_of(again)
-    other = cli(*train[:-1], "--epochs", "1", "--resume", "--lr", "0.1")
+    other = invoke(*train[:-1], "--epochs", "1", "--resume", "--lr", "0.1")
     assert "training.learning_rate: was 0.0002, now 0.1" in error_of(other)
 
-    scored = cli(
+    scored = invoke(
         "eval", "--model", out / "mine", "--data", sets, "--json", "--scores", tmp_path / "s.csv"
     )
     (report,) = json.loads(scored.stdout)["models"]
@@ -66,7 +66,7 @@ def test_train_eval_info(cli, source_folder, sets, tmp_path):
         assert float(row["probability"]) == pytest.approx(1 / (1 + math.exp(-float(row["logit"]))))
     assert {r["class"] for r in rows} == {"", "car", "cat"}
 
-    described = json.loads(cli("info", out / "mine", "--json").stdout)
+    described = json.loads(invoke("info", out / "mine", "--json").stdout)
     assert described["parameters"] == "1,437,761 trainable"
     assert described["recipe"]["seed"] == 3
     assert described["trained on"]["classes"] == ["cat"]
@@ -220,7 +220,7 @@ def test_bench_of_named_models(invoke, model, tmp_path):
 def test_every_command_has_help(invoke):
     names = re.findall(r"^  ([a-z]+)  ", invoke("--help").stdout, re.M)
     assert names == [
-        "demo", "data", "train", "eval", "suites", "predict", "explain", "calibrate", "robustness", "ablate", "export", "serve", "query", "convert", "info", "bench",
+        "demo", "data", "train", "detectors", "eval", "suites", "predict", "explain", "calibrate", "robustness", "ablate", "export", "serve", "query", "convert", "info", "bench",
     ]  # fmt: skip
     for name in names:
         text = invoke(name, "--help").stdout

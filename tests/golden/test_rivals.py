@@ -16,7 +16,8 @@ from npr_keras.layers.median import MedianResidual
 from npr_keras.layers.normalise import Normalise
 from npr_keras.layers.spectrum import AzimuthalSpectrum
 from npr_keras.layers.wavelet import WaveletHH
-from npr_keras.models.official import from_state_dict, load_pth
+from npr_keras.models.backbones.base import make_backbone
+from npr_keras.models.official import from_state_dict, load_pth, name_map
 from npr_keras.tables import get_method
 from npr_keras.training.methods import detector_for
 
@@ -261,3 +262,30 @@ def test_f3net(name, side):
         centre = found[middle - 4 : middle + 4, middle - 4 : middle + 4]
         np.testing.assert_allclose(centre, arrays[f"{key}_centre"], atol=2e-5)
         require_statistics(found, expected["images"][name][str(side)][band], 2e-5)
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+@pytest.mark.parametrize("name", IMAGES)
+def test_univfd(name, heads):
+    folder, expected, arrays = rivals("univfd")
+    backbone = make_backbone("vit", width=64, depth=2, heads=heads)
+    detector = detector_for(get_method("univfd"), backbone)
+    head = load_pth(folder / "fc_weights.pth")
+    state = load_pth(folder / "tiny-vit-state.pth")
+    state = {key: value for key, value in state.items() if key.startswith("visual.")}
+    from_state_dict(detector, {**state, **{f"fc.{key}": value for key, value in head.items()}})
+    pixels = cropped(opened(name), 224)
+    one = expected["tiny"]["images"][name][f"heads_{heads}"]
+    features = keras.Model(detector.input, detector.head.input).predict_on_batch(pixels[None])
+    theirs = arrays[f"{stem(name)}.heads_{heads}.output"]
+    np.testing.assert_allclose(features[0], theirs, atol=5e-5)
+    assert logit_of(detector, pixels) == pytest.approx(one["head_logit"], abs=2e-4)
+
+
+def test_the_real_vision_transformer_has_their_names_and_shapes():
+    """Built of symbols alone: 304 million parameters are not made for that."""
+    folder, _, _ = rivals("univfd")
+    shapes = json.loads((folder / "vit-l-14-visual-state_dict.json").read_text())
+    tiny = detector_for(get_method("univfd"), make_backbone("vit", width=64, depth=24, heads=1))
+    names = [key for key in name_map(tiny) if key.startswith("visual.")]
+    assert sorted(names) == sorted(k if k.startswith("visual.") else f"visual.{k}" for k in shapes)

@@ -9,9 +9,22 @@ import keras
 
 from npr_keras.config import IMAGENET_MEAN, IMAGENET_STD
 from npr_keras.errors import ConfigError
+from npr_keras.models.batch_norm import BatchNorm
 from npr_keras.settings import Config
 from npr_keras.tables import BACKBONES, load_code
 
+# What PyTorch calls a batch normalisation's variables, and how the axes of kernels lie.
+_NORM = {
+    "weight": "gamma",
+    "bias": "beta",
+    "running_mean": "moving_mean",
+    "running_var": "moving_variance",
+}
+_KINDS = {
+    keras.layers.DepthwiseConv2D: "depthwise",
+    keras.layers.Conv2D: "conv",
+    keras.layers.Dense: "dense",
+}
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -64,6 +77,17 @@ class Backbone(Config):
     def official_name(self, name: str) -> str:
         """What an official checkpoint calls a layer."""
         return name.replace("-", ".")
+
+    def official_parameters(self, layer) -> dict[str, tuple[Any, str]]:
+        """A layer's official parameter names, to its variables and the kind of their axes."""
+        prefix = self.official_name(layer.name)
+        if isinstance(layer, BatchNorm):
+            return {f"{prefix}.{k}": (getattr(layer, v), "vector") for k, v in _NORM.items()}
+        kind = next((kind for of, kind in _KINDS.items() if isinstance(layer, of)), None)
+        if not kind:
+            return {}
+        bias = {f"{prefix}.bias": (layer.bias, "vector")} if layer.use_bias else {}
+        return {f"{prefix}.weight": (layer.kernel, kind), **bias}
 
     def official_position(self, name: str):
         """Sorts layers' names as an official checkpoint lists them; by default as they are."""
