@@ -83,7 +83,6 @@ class Watcher:
 
 def show_result(result: dict, by_set: bool = False) -> None:
     """Prints an ablation: means and spread, and differences to the default; and by set if asked."""
-    from npr_keras.ablation.differences import FIGURES
     from npr_keras.ablation.tables import (
         NOTE,
         QUOTED,
@@ -93,6 +92,7 @@ def show_result(result: dict, by_set: bool = False) -> None:
         rows_of,
         short,
     )
+    from npr_keras.evaluation.differences import FIGURES
 
     print_line = functools.partial(stdout().print, markup=False)
     paper = has_published(result)

@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "train",
     "detectors": "detectors",
     "eval": "evaluate",
+    "compare": "compare",
     "suites": "suites",
     "predict": "predict",
     "explain": "explain",

@@ -35,6 +35,7 @@ sys.meta_path[:] = [_Hiding(finder, {name!r}) for finder in sys.meta_path]
 """
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.parent.name in TOGETHER:

@@ -103,7 +103,7 @@ def test_no_module_imports_itself_by_way_of_others():
 
 # What a view may know of the library: reports, tables and settings, and what a finding says of itself.
 SHOWN = (
-    "npr_keras.report", "npr_keras.ablation.tables", "npr_keras.ablation.differences", "npr_keras.errors",
+    "npr_keras.report", "npr_keras.ablation.tables", "npr_keras.evaluation.differences", "npr_keras.errors",
     "npr_keras.settings", "npr_keras.packages", "npr_keras.profile", "npr_keras.scoring.rows",
     "npr_keras.verdict", "npr_keras.evaluation.calibrate", "npr_keras.evaluation.robustness.condition_name",
     "npr_keras.forensics.check.SMALLEST", "npr_keras.data.records.count_labels",

@@ -10,69 +10,109 @@ from npr_keras.config import PROTOCOLS
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, open_quietly
 from npr_keras_cli.options import label_options, pipeline_option, unreadable_option
 
+_OPTIONS = (
+    click.option(
+        "--model",
+        "models",
+        required=True,
+        multiple=True,
+        type=click.Path(),
+        help="A run's folder, a .keras file, or what npr-keras export wrote. Several times: "
+        "compared side by side.",
+    ),
+    click.option(
+        "--suite",
+        help="all28, one of its suites, simulated (made on first use), or a TOML file of your own.",
+    ),
+    click.option(
+        "--data-root",
+        envvar="NPR_DATA",
+        type=click.Path(),
+        help="Where the suites lie (or NPR_DATA).",
+    ),
+    click.option("--allow-missing", is_flag=True, help="Judge what is there of a suite."),
+    click.option(
+        "--data",
+        type=click.Path(),
+        help="Images in 0_real and 1_fake, or a folder of such sets.",
+    ),
+    label_options,
+    click.option("--pool", is_flag=True, help="Take everything under --data as one set."),
+    click.option(
+        "--calibrate-on",
+        type=click.Path(),
+        help="Labelled images to find a threshold on, other than those judged.",
+    ),
+    click.option(
+        "--protocol",
+        type=click.Choice(list(PROTOCOLS)),
+        help="How files become pixels.  [default: the suite's, else the model's]",
+    ),
+    click.option(
+        "--batch-size",
+        default=32,
+        show_default=True,
+        type=click.IntRange(1),
+        help="Images at once.",
+    ),
+    unreadable_option,
+    click.option(
+        "--scores",
+        type=click.Path(dir_okay=False),
+        help="Write each image's score to this CSV file.",
+    ),
+    click.option(
+        "--verdicts",
+        is_flag=True,
+        help="With --scores: the verdict of each image, too, as predict gives it.",
+    ),
+    click.option(
+        "--report",
+        "reports",
+        multiple=True,
+        type=click.Path(dir_okay=False),
+        help="Write a report: .html, .md, .tex, .csv or .json. May be given several times.",
+    ),
+    click.option("--json", "form", flag_value="json", help="Print JSON."),
+    click.option("--csv", "form", flag_value="csv", help="Print CSV."),
+    pipeline_option,
+    backend_option,
+)
+
+
+def evaluating(function):
+    """The options of eval, and of what evaluates as it does."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
 
 @click.command("eval")
-@click.option(
-    "--model",
-    "models",
-    required=True,
-    multiple=True,
-    type=click.Path(),
-    help="A run's folder, a .keras file, or what npr-keras export wrote. Several times: "
-    "compared side by side.",
-)
-@click.option(
-    "--suite",
-    help="all28, one of its suites, simulated (made on first use), or a TOML file of your own.",
-)
-@click.option(
-    "--data-root",
-    envvar="NPR_DATA",
-    type=click.Path(),
-    help="Where the suites lie (or NPR_DATA).",
-)
-@click.option("--allow-missing", is_flag=True, help="Judge what is there of a suite.")
-@click.option(
-    "--data",
-    type=click.Path(),
-    help="Images in 0_real and 1_fake, or a folder of such sets.",
-)
-@label_options
-@click.option("--pool", is_flag=True, help="Take everything under --data as one set.")
-@click.option(
-    "--calibrate-on",
-    type=click.Path(),
-    help="Labelled images to find a threshold on, other than those judged.",
-)
-@click.option(
-    "--protocol",
-    type=click.Choice(list(PROTOCOLS)),
-    help="How files become pixels.  [default: the suite's, else the model's]",
-)
-@click.option(
-    "--batch-size", default=32, show_default=True, type=click.IntRange(1), help="Images at once."
-)
-@unreadable_option
-@click.option(
-    "--scores", type=click.Path(dir_okay=False), help="Write each image's score to this CSV file."
-)
-@click.option(
-    "--verdicts",
-    is_flag=True,
-    help="With --scores: the verdict of each image, too, as predict gives it.",
-)
-@click.option(
-    "--report",
-    "reports",
-    multiple=True,
-    type=click.Path(dir_okay=False),
-    help="Write a report: .html, .md, .tex, .csv or .json. May be given several times.",
-)
-@click.option("--json", "form", flag_value="json", help="Print JSON.")
-@click.option("--csv", "form", flag_value="csv", help="Print CSV.")
-@pipeline_option
-@backend_option
-def command(
+@evaluating
+def command(**options):
+    """Evaluate detectors on labelled images.
+
+    A suite's sub-testsets are those of its table, see npr-keras suites: each with its own protocol,
+    its classes pooled, other folders ignored, and nothing begun while one is missing. Of --data, a
+    folder with 0_real and 1_fake is one set; otherwise each child folder is a set, and the classes
+    inside it are pooled. The last lines give the mean over the sets, as papers take it, and the
+    figures of all images pooled. Accuracy is at logit 0, as the official code takes it.
+
+    Killed or interrupted, the same command goes on where it was.
+
+    \b
+    npr-keras eval --model saved_models/npr --suite all28 --data-root DIR
+    npr-keras eval --model saved_models/npr --data DIR --report report.html
+    npr-keras eval --model first.keras --model second.keras --data DIR --calibrate-on OTHER
+    """
+    from npr_keras_cli.evaluation_view import show_evaluation
+
+    evaluate_and_show(show_evaluation, **options)
+
+
+def evaluate_and_show(
+    show,
+    *,
     models,
     suite,
     data_root,
@@ -91,24 +131,9 @@ def command(
     pipeline,
     backend,
 ):
-    """Evaluate detectors on labelled images.
-
-    A suite's sub-testsets are those of its table, see npr-keras suites: each with its own protocol,
-    its classes pooled, other folders ignored, and nothing begun while one is missing. Of --data, a
-    folder with 0_real and 1_fake is one set; otherwise each child folder is a set, and the classes
-    inside it are pooled. The last lines give the mean over the sets, as papers take it, and the
-    figures of all images pooled. Accuracy is at logit 0, as the official code takes it.
-
-    Killed or interrupted, the same command goes on where it was.
-
-    \b
-    npr-keras eval --model saved_models/npr --suite all28 --data-root DIR
-    npr-keras eval --model saved_models/npr --data DIR --report report.html
-    npr-keras eval --model first.keras --model second.keras --data DIR --calibrate-on OTHER
-    """
+    """Evaluates; prints JSON, CSV, or what `show` makes of the report."""
     from npr_keras.report.text import check_path, json_text
     from npr_keras.report.write import FORMATS, csv_report, write_report
-    from npr_keras_cli.evaluation_view import show_evaluation
     from npr_keras_cli.inputs import sets_in, sets_of_suite
     from npr_keras_cli.render import command_line
 
@@ -152,7 +177,7 @@ def command(
     if form:
         click.echo(json_text(report) if form == "json" else csv_report(report), nl=False)
     else:
-        show_evaluation(report)
+        show(report)
 
 
 def _evaluated(predictors: dict, sets, calibration, protocol, backend, **options) -> list:

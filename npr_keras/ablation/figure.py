@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from npr_keras.ablation.differences import FIGURES
 from npr_keras.ablation.tables import has_published, short, where_from
+from npr_keras.evaluation.differences import FIGURES
 from npr_keras.packages import require
 from npr_keras.report.charts import figure, plain_text, save
 

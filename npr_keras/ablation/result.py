@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from npr_keras.ablation.differences import (
+from npr_keras.ablation.plan import Run, read_groups, read_plan, runs_of
+from npr_keras.errors import RunError
+from npr_keras.evaluation.differences import (
     FIGURES,
     mean_of_defined,
     paired_difference,
     resample,
     spread,
 )
-from npr_keras.ablation.plan import Run, read_groups, read_plan, runs_of
-from npr_keras.errors import RunError
 from npr_keras.evaluation.metrics import compute_metrics
 from npr_keras.evaluation.published import published_ablation
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from npr_keras.ablation.differences import FIGURES
+from npr_keras.evaluation.differences import FIGURES
 
 NOTE = (
     "Mean and standard deviation over seeds, per cent, of the mean over sets. "

@@ -6,7 +6,6 @@ import functools
 import os
 from pathlib import Path
 
-from npr_keras.ablation.differences import FIGURES
 from npr_keras.ablation.tables import (
     NOTE,
     QUOTED,
@@ -17,6 +16,7 @@ from npr_keras.ablation.tables import (
     rows_of,
     sets_side_by_side,
 )
+from npr_keras.evaluation.differences import FIGURES
 from npr_keras.report.text import (
     DRAWN,
     csv_text,

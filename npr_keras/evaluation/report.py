@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from npr_keras.config import PROTOCOLS, Preprocessing
+from npr_keras.evaluation.differences import difference_on_images
 from npr_keras.evaluation.evaluate import SetResult, intervals_of, mean_over_sets, pooled
 from npr_keras.evaluation.published import METHOD, QUOTED, mean_of_sets, published_figures
 from npr_keras.profile import UNCALIBRATED, Calibration, ModelProfile
@@ -69,13 +70,14 @@ def build_report(evaluations: Sequence[Evaluation], **described) -> dict:
         A dict: what was passed as `described`; "images", a digest of what was judged; "versions";
         "models", a dict for each detector with "sets" (a row each, with 95 % bootstrap intervals
         and, under "paper", the published figures of NPR, if any), "suites" (the means, by title),
-        "mean" (over all sets) and "pooled" (over all images).
+        "mean" (over all sets), "pooled" (over all images), and "differences" to the first detector,
+        by suite's title, and under "mean" over all sets, each with its 95 % interval over images.
     """
     return {
         **described,
         "images": images_digest(evaluations[0].results),
         "versions": versions(),
-        "models": [_model(evaluation) for evaluation in evaluations],
+        "models": [_model(evaluation, evaluations[0]) for evaluation in evaluations],
     }
 
 
@@ -98,7 +100,16 @@ def images_digest(results: Sequence[SetResult]) -> str:
     return digest.hexdigest()
 
 
-def _model(evaluation: Evaluation) -> dict:
+def _differences(results: Sequence[SetResult], first: Sequence[SetResult]) -> dict:
+    titles = list(dict.fromkeys(result.suite for result in results))
+    found = {}
+    for title in [*titles, None]:
+        pair = [[r for r in some if title in (None, r.suite)] for some in (results, first)]
+        found["mean" if title is None else title] = difference_on_images(*pair)
+    return found
+
+
+def _model(evaluation: Evaluation, first: Evaluation) -> dict:
     results = evaluation.results
     suites = {}
     for title in dict.fromkeys(result.suite for result in results):
@@ -115,6 +126,7 @@ def _model(evaluation: Evaluation) -> dict:
         "suites": suites,
         "mean": _mean(results),
         "pooled": dataclasses.asdict(pooled(results, evaluation.threshold)),
+        "differences": {} if evaluation is first else _differences(results, first.results),
     }
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+from npr_keras.evaluation.published import mean_of_sets, published_figures
+
+_FIGURES = ("accuracy", "average_precision")
 UNDEFINED = "–"
 NOTE = (
     "Per cent. acc: accuracy at logit 0. AP: average precision, generated being positive. "
@@ -45,6 +48,42 @@ def half_width(row: dict, name: str) -> float | None:
     """Half of the interval of a figure; None where there is none."""
     low, high = row.get("intervals", {}).get(name, (math.nan, math.nan))
     return None if math.isnan(low) or math.isnan(high) else (high - low) / 2
+
+
+def comparison_rows(report: dict, title: str) -> list[dict]:
+    """Detectors on a suite, one below the other: those published on all of its sets, then ours.
+
+    Args:
+        report: See `npr_keras.evaluation.report.build_report`.
+        title: The suite's.
+
+    Returns:
+        Rows of text: "name", "published" (whether it is quoted), "accuracy", "average_precision",
+        and their differences to the first of ours, under "accuracy_difference" and so on.
+    """
+    names = [(title, report["models"][0]["sets"][i]["set"]) for i in indices_of(report, title)]
+    rows = []
+    for method, figures in published_figures().items():
+        if all(key in figures for key in names):
+            means = mean_of_sets({key: figures[key] for key in names})
+            cells = dict(zip(_FIGURES, (f"{value:.1f}" for value in means), strict=True))
+            rows.append({"name": method, "published": True, **cells})
+    for model in report["models"]:
+        row = {"name": model["name"], "published": False}
+        for figure in _FIGURES:
+            row[figure] = per_cent(model["suites"][title][figure])
+            found = model["differences"].get(title)
+            row[f"{figure}_difference"] = difference_text(*found[figure]) if found else ""
+        rows.append(row)
+    return rows
+
+
+def difference_text(mean: float, low: float, high: float) -> str:
+    """`+1.2 [+0.3, +2.2]*`, the star where 0 lies outside."""
+    if math.isnan(mean):
+        return UNDEFINED
+    star = "*" if low > 0 or high < 0 else " "
+    return f"{100 * mean:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]{star}"
 
 
 def set_label(row: dict) -> str:

@@ -77,15 +77,13 @@ def train(
         source: What to train on, see `find_source`.
         config: The recipe. Default: the method's.
         backbone, representation: As for `Detector`. Default: the method's.
-        preprocessing: How the detector makes its pixels when it scores; by default as the method
-            does, or `config.scoring`.
+        preprocessing: How the detector makes its pixels when it scores. Default: the method's.
         out: The run's folder, see `RunFolder`.
         resume: Whether to go on with a run that is there.
         pipeline: See `npr_keras.data.pipeline.PIPELINES`.
         callbacks: Keras callbacks. At an epoch's end their `logs` hold the row of the history.
-        method: One of `npr_keras.tables.DETECTORS`: whether it is the last layer alone that is
-            fitted, and what stands for whatever is None here.
-        weights: A PyTorch checkpoint that the backbone begins with; its digest is noted.
+        method: One of `npr_keras.tables.DETECTORS`: how it is fitted, and what None stands for.
+        weights: A PyTorch checkpoint that the backbone begins with.
 
     Raises:
         ConfigError: If there is no such method.

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 from small_grid import DESCRIBED
 
-from npr_keras.ablation.differences import FIGURES, paired_difference, resample
 from npr_keras.ablation.figure import _drawn
 from npr_keras.ablation.grid import Grid, Variant
 from npr_keras.ablation.images import groups_of
@@ -19,6 +18,7 @@ from npr_keras.ablation.result import _published, ablation_result
 from npr_keras.ablation.write import ENDINGS, markdown, write_result
 from npr_keras.data.folder import find_sets
 from npr_keras.errors import RunError
+from npr_keras.evaluation.differences import FIGURES, paired_difference, resample
 from npr_keras.evaluation.metrics import compute_metrics
 
 

@@ -112,6 +112,21 @@ def test_detectors_side_by_side(invoke, stub_models, sets, tmp_path):
     assert {r["model"] for r in csv.DictReader((tmp_path / "s.csv").open())} == {"at127", "at125"}
 
 
+def test_compare(invoke, stub_models, sets, tmp_path):
+    models = ["--model", "runs/at127.keras", "--model", "runs/at125"]
+    command = ["compare", *EVAL[1:], "--data", sets, *models]
+    done = invoke(*command, "--report", tmp_path / "r.json")
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    first, second = json.loads((tmp_path / "r.json").read_text())["models"]
+    assert first["differences"] == {}
+    found = second["differences"]["mean"]["accuracy"]
+    assert found[0] == pytest.approx(second["mean"]["accuracy"] - first["mean"]["accuracy"])
+    assert found[1] <= found[0] <= found[2]
+    (line,) = [text for text in done.stdout.splitlines() if text.startswith("at125")]
+    assert f"{100 * found[0]:+.1f} [" in line
+
+
 def test_more_detectors_than_fit(invoke, stub_models, sets):
     models = [f"{name}0.5.keras" for name in "abcde"]
     done = invoke(*EVAL, "--data", sets, *[a for path in models for a in ("--model", path)])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npr_keras.errors import ConfigError
+from npr_keras.evaluation.evaluate import SetResult
 from npr_keras.evaluation.intervals import weighted_average_precision
 
 FIGURES = ("accuracy", "average_precision")
@@ -198,3 +199,43 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
     """Mean and standard deviation over seeds (n - 1 in the denominator; NaN for one seed)."""
     numbers = np.asarray(values, float)
     return float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else float("nan")
+
+
+def difference_on_images(
+    ours: Sequence[SetResult], theirs: Sequence[SetResult], repetitions: int = 400
+) -> dict[str, tuple[float, float, float]]:
+    """A figure of one detector less that of another on the same images: mean over sets, interval.
+
+    Both are resampled with the same weights, an image that is in several sets having one. What is
+    resampled are images alone: it says nothing of other trainings of either.
+
+    Args:
+        ours, theirs: Results over the same sets.
+        repetitions: Resamples.
+
+    Returns:
+        By figure: the difference, and the ends of its 95 % interval; NaN where it is not defined.
+    """
+    labels = [np.array([record.label for record in one.records]) for one in ours]
+    numbers: dict[str, int] = {}
+    groups = [
+        np.array([numbers.setdefault(record.path, len(numbers)) for record in one.records])
+        for one in ours
+    ]
+    found = {}
+    # What one of them could not score counts for neither.
+    read = [~(np.isnan(a.logits) | np.isnan(b.logits)) for a, b in zip(ours, theirs, strict=True)]
+    first, second = (
+        resample(
+            labels,
+            [np.where(known, one.logits, np.nan) for known, one in zip(read, some, strict=True)],
+            groups,
+            repetitions,
+        )
+        for some in (ours, theirs)
+    )
+    for figure in FIGURES:
+        values = first[figure].values - second[figure].values
+        low, high = np.quantile(values, (0.025, 0.975))
+        found[figure] = (first[figure].value - second[figure].value, float(low), float(high))
+    return found

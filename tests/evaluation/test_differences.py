@@ -5,16 +5,19 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import accuracy_score, average_precision_score
 
-from npr_keras.ablation.differences import (
+from npr_keras.data.records import Record
+from npr_keras.errors import ConfigError
+from npr_keras.evaluation.differences import (
     FIGURES,
     Resampled,
+    difference_on_images,
     mean_of_defined,
     paired_difference,
     resample,
     spread,
     weighted_figures,
 )
-from npr_keras.errors import ConfigError
+from npr_keras.evaluation.evaluate import SetResult, metrics_of
 
 
 def difference(labels, ours, theirs, figure="accuracy", groups=None, repetitions=100, seed=0):
@@ -241,3 +244,29 @@ def test_wrong_arguments(random):
 def test_spread():
     assert spread([1.0, 2.0, 3.0]) == (2.0, 1.0)
     assert spread([4.0])[0] == 4.0 and np.isnan(spread([4.0])[1])
+
+
+def test_two_detectors_on_the_same_images(random):
+    """Against resampling by hand: the same detector differs by nothing, a better one by its gain."""
+    records = [Record(f"{i}.png", i % 2) for i in range(200)]
+    labels = np.arange(200) % 2
+    logits = (2 * labels - 1) + random.normal(0, 1.5, 200)
+    better = logits + 0.7 * (2 * labels - 1)
+
+    def results(some):
+        some = np.asarray(some, np.float32)
+        return [SetResult("one", tuple(records), some, metrics_of(records, some), {})]
+
+    same = difference_on_images(results(logits), results(logits))
+    assert same == dict.fromkeys(FIGURES, (0.0, 0.0, 0.0))
+    found = difference_on_images(results(better), results(logits))
+    gain = np.mean((better > 0) == labels) - np.mean((logits > 0) == labels)
+    assert found["accuracy"][0] == pytest.approx(gain)
+    drawn = random.integers(0, 200, (4000, 200))
+    steps = ((better > 0) == labels).astype(float) - ((logits > 0) == labels)
+    by_hand = np.quantile(steps[drawn].mean(1), (0.025, 0.975))
+    np.testing.assert_allclose(found["accuracy"][1:], by_hand, atol=0.015)
+    broken = better.copy()
+    broken[:5] = np.nan  # counts for neither
+    less = difference_on_images(results(broken), results(logits))["accuracy"][0]
+    assert less == pytest.approx(steps[5:].mean())
