@@ -24,7 +24,7 @@ demo: $(VENV)/.default
 # Everything once, on the TensorFlow backend; then what depends on the backend, on the other two.
 # JAX compiles for every shape: with few optimisations that is quicker than what it would save.
 test: $(INSTALLED) lint
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2 --dist loadgroup
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -n 2 -m "every_backend and not golden and not slow"
 	JAX_DISABLE_MOST_OPTIMIZATIONS=1 KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m "every_backend and not golden and not slow"
 

@@ -16,8 +16,6 @@ from PIL import Image
 from stubs import Brightness
 
 ROOT = Path(__file__).parent.parent
-# Their session's fixtures are exported models, which take long: one process makes each once.
-TOGETHER = ("exporting", "serving")
 BACKENDS = ("tensorflow", "torch", "jax")
 
 # Hides a package from a process, as on a machine where it is not installed.
@@ -33,13 +31,6 @@ class _Hiding:
         return getattr(self.finder, name)
 sys.meta_path[:] = [_Hiding(finder, {name!r}) for finder in sys.meta_path]
 """
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if item.path.parent.name in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
 
 
 @pytest.fixture

@@ -223,7 +223,7 @@ def test_weighted_figures_are_scikit_learns(random):
 
 
 def test_many_images_go_in_parts(random, monkeypatch):
-    from npr_keras.ablation import differences
+    from npr_keras.evaluation import differences
 
     labels, ours, _ = scores(random, 1, 2, 40, 0.3, 0.1, 0.3)
     whole = resample(labels, ours[0], repetitions=30)

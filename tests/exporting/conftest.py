@@ -8,6 +8,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from once import made_once
 from PIL import Image
 
 from npr_keras.config import PROTOCOLS
@@ -29,9 +30,16 @@ CALIBRATION = Calibration(2.0, 0.25, 0.5, 100, protocol="native")
 
 
 @pytest.fixture(scope="session", params=["native", "resize256"])
-def either_folder(request, tmp_path_factory):
-    """Run folders with protocols of any size and of one."""
-    return make_run(tmp_path_factory.mktemp("run") / "npr", request.param)
+def exported(request, tmp_path_factory):
+    """A run with a protocol of any size, or of one, and everything that it is exported to."""
+    from npr_keras.exporting.export import export_detector
+
+    def make(folder):
+        run = make_run(folder / "npr", request.param)
+        made = export_detector(run, ["savedmodel", "tflite", "onnx", "openvino"])
+        return run, {one.format: one for one in made}
+
+    return made_once(tmp_path_factory, f"exported-{request.param}", make)
 
 
 @pytest.fixture(scope="session")
@@ -48,14 +56,6 @@ def make_run(folder, protocol):
     save_detector(Detector(config, profile=profile), folder / "model.keras")
     (folder / "README.md").write_text("# A card\n")
     return folder
-
-
-@pytest.fixture(scope="session")
-def exported(either_folder):
-    from npr_keras.exporting.export import export_detector
-
-    made = export_detector(either_folder, ["savedmodel", "tflite", "onnx", "openvino"])
-    return either_folder, {one.format: one for one in made}
 
 
 @pytest.fixture(scope="session")

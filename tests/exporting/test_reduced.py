@@ -34,6 +34,7 @@ def test_half_precision(run_folder, tmp_path, images):
     assert half.verified.difference < 0.1
 
 
+@pytest.mark.slow
 def test_int8(trained, tmp_path):
     """The trunk in int8, pixels' differences in floats: the same accuracy, other logits."""
     import onnx
@@ -74,6 +75,7 @@ def test_int8_needs_pictures(run_folder, tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_int8_that_loses_is_not_written(trained, tmp_path, monkeypatch):
     import onnx
 

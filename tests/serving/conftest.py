@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from once import made_once
 from PIL import Image
 
 from npr_keras.client.address import Address
@@ -75,16 +76,19 @@ def exported(tmp_path_factory):
     from npr_keras.models.backbones.resnet import ResNet
     from npr_keras.profile import Calibration, ModelProfile
 
-    folder = tmp_path_factory.mktemp("served") / "npr"
-    run = tmp_path_factory.mktemp("run")
-    keras.utils.set_random_seed(2)
-    profile = ModelProfile(
-        PROTOCOLS["resize256"], Calibration(2.0, 0.25, 0.5, 100, protocol="resize256")
-    )
-    detector = Detector(ResNet(blocks=(1, 1), width=8), profile=profile)
-    save_detector(detector, run / "model.keras")
-    export_detector(run, out=folder)
-    return folder, run
+    def make(base):
+        folder, run = base / "served" / "npr", base / "run"
+        run.mkdir()
+        keras.utils.set_random_seed(2)
+        profile = ModelProfile(
+            PROTOCOLS["resize256"], Calibration(2.0, 0.25, 0.5, 100, protocol="resize256")
+        )
+        detector = Detector(ResNet(blocks=(1, 1), width=8), profile=profile)
+        save_detector(detector, run / "model.keras")
+        export_detector(run, out=folder)
+        return folder, run
+
+    return made_once(tmp_path_factory, "served", make)
 
 
 @pytest.fixture(scope="session")

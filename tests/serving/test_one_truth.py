@@ -135,6 +135,7 @@ def test_evals_scores_are_the_same(invoke, measured, tmp_path):
         assert other["reasons"] == "; ".join(row.get("reasons", []))
 
 
+@pytest.mark.slow
 def test_an_export_follows_the_rule_that_was_calibrated(invoke, tmp_path, random):
     """Found on native pixels, exported with the model's own: the label is that threshold's."""
     import tensorflow as tf
