@@ -104,8 +104,8 @@ def _differences(results: Sequence[SetResult], first: Sequence[SetResult]) -> di
     titles = list(dict.fromkeys(result.suite for result in results))
     found = {}
     for title in [*titles, None]:
-        pair = [[r for r in some if title in (None, r.suite)] for some in (results, first)]
-        found["mean" if title is None else title] = difference_on_images(*pair)
+        ours, theirs = ([r for r in some if title in (None, r.suite)] for some in (results, first))
+        found["mean" if title is None else title] = difference_on_images(ours, theirs)
     return found
 
 

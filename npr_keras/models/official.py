@@ -41,7 +41,7 @@ def name_map(detector) -> dict[str, tuple[Any, str]]:
         Dict from the PyTorch name to the Keras variable and the kind of its axes: `"conv"`,
         `"depthwise"`, `"dense"`, `"plain"`, or `"vector"`.
     """
-    names = {}
+    names: dict[str, tuple[Any, str]] = {}
     position = detector.backbone.official_position
     for layer in sorted(detector.layers, key=lambda layer: position(layer.name)):
         names |= detector.backbone.official_parameters(layer)
