@@ -161,12 +161,12 @@ def test_errors_of_train_and_eval(invoke, monkeypatch, model, tmp_path, make_ima
     assert "is a file" in error_of(blocked, code=2)
 
 
-def test_info(cli):
+def test_info(cli, invoke):
     described = json.loads(cli("info", "--json", backend="torch").stdout)
     assert described["backend"] == "torch"
     assert described["devices"][0].startswith("CPU")
     assert set(described["backends"]) == set(BACKENDS)
-    lines = cli("info").stdout.splitlines()
+    lines = invoke("info").stdout.splitlines()
     assert lines[0].split() == ["backend", "tensorflow"]
 
 

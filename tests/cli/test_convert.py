@@ -9,7 +9,7 @@ from npr_keras.models.official import save_pth, to_state_dict
 
 
 @pytest.mark.slow
-def test_convert_both_ways(cli, tmp_path):
+def test_convert_both_ways(cli, invoke, tmp_path):
     detector = Detector()
     save_pth(to_state_dict(detector), tmp_path / "NPR.pth")
     done = cli("convert", tmp_path / "NPR.pth", tmp_path / "model.keras", "--protocol", "native")
@@ -19,7 +19,7 @@ def test_convert_both_ways(cli, tmp_path):
     for ours, theirs in zip(detector.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert "exists. Give --overwrite" in error_of(
-        cli("convert", tmp_path / "NPR.pth", tmp_path / "model.keras")
+        invoke("convert", tmp_path / "NPR.pth", tmp_path / "model.keras")
     )
     back = cli("convert", tmp_path / "model.keras", tmp_path / "back.pth", "--backend", "torch")
     assert back.returncode == 0, back.stderr
@@ -29,13 +29,13 @@ def test_convert_both_ways(cli, tmp_path):
         np.testing.assert_array_equal(value.numpy(), to_state_dict(detector)[name])
 
 
-def test_convert_errors(cli, run_python, tmp_path):
+def test_convert_errors(invoke, run_python, tmp_path):
     (tmp_path / "bad.pth").write_text("nonsense")
     assert "bad.pth is not a PyTorch checkpoint" in error_of(
-        cli("convert", tmp_path / "bad.pth", tmp_path / "m.keras")
+        invoke("convert", tmp_path / "bad.pth", tmp_path / "m.keras")
     )
     assert not (tmp_path / "m.keras").exists()
-    assert "Received:" in error_of(cli("convert", tmp_path / "a.keras", tmp_path / "b.keras"))
+    assert "Received:" in error_of(invoke("convert", tmp_path / "a.keras", tmp_path / "b.keras"))
     call = "import sys; from npr_keras_cli.main import main; main()"
     done = run_python(
         call,
@@ -98,7 +98,7 @@ def test_wrapped_state_dicts_and_broken_values(tmp_path, key):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_a_missing_folder_is_named(cli, tmp_path):
+def test_a_missing_folder_is_named(invoke, tmp_path):
     save_pth(to_state_dict(Detector()), tmp_path / "NPR.pth")
-    told = error_of(cli("convert", tmp_path / "NPR.pth", tmp_path / "gone" / "m.keras"))
+    told = error_of(invoke("convert", tmp_path / "NPR.pth", tmp_path / "gone" / "m.keras"))
     assert f"No such folder: {tmp_path / 'gone'}" in told

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -24,7 +25,11 @@ def logits(model, pixels):
     return np.asarray(model.predict_on_batch(pixels.astype(np.float32)))[:, 0]
 
 
-@pytest.mark.parametrize("reference", [1, 2, 3, 4, "avg", "max"])
+# What folds is the same arithmetic everywhere: one of each kind on the other backends.
+REFERENCES = [1, 2, 3, 4, "avg", "max"] if keras.backend.backend() == "tensorflow" else [4, "max"]
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
 def test_the_same_score(random, reference):
     detector = trained(random, NPR(reference=reference, data_format="channels_last"))
     folded = fold(detector)
