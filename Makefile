@@ -22,12 +22,11 @@ demo: $(VENV)/.default
 	$(BIN)/npr-keras demo $(DEMO)
 
 # Everything once, on the TensorFlow backend; then what depends on the backend, on the other two.
-# JAX compiles for every shape: with few optimisations that is quicker than what it would save. Three
-# processes on two cores: tests wait for processes of their own.
+# JAX compiles for every shape: with few optimisations that is quicker than what it would save.
 test: $(INSTALLED) lint
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 3 --dist worksteal
-	KERAS_BACKEND=torch $(BIN)/python -m pytest -n 3 --dist worksteal -m "every_backend and not golden and not slow"
-	JAX_DISABLE_MOST_OPTIMIZATIONS=1 KERAS_BACKEND=jax $(BIN)/python -m pytest -n 3 --dist worksteal -m "every_backend and not golden and not slow"
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2 --dist worksteal
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -n 2 --dist worksteal -m "every_backend and not golden and not slow"
+	JAX_DISABLE_MOST_OPTIMIZATIONS=1 KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 --dist worksteal -m "every_backend and not golden and not slow"
 
 # What takes long: the demo itself, other backends in processes of their own, random kills, 1,000
 # repetitions of an interval.

@@ -6,7 +6,7 @@ from npr_keras_cli.console import stdout, wrapped
 
 
 def show_detectors(rows: list[dict]) -> None:
-    """Prints a line for each row of `npr_keras.tables.DETECTORS`, and where it is from."""
+    """Prints a line for each row of `npr_keras.detectors.DETECTORS`, and where it is from."""
     measured = "parameters" in rows[0]
     more = f"{'parameters':>12}{'images/s':>10}" if measured else ""
     stdout().print(f"{'name':18}{'map':12}{'backbone':11}{'fitted':10}" + more, style="bold")

@@ -10,11 +10,8 @@ Suites are rows too, of `evaluation/suites.toml`, or a TOML file of one's own.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-
-from npr_keras.errors import ConfigError
 
 
 def load_code(code: str) -> Any:
@@ -34,6 +31,8 @@ REPRESENTATIONS: dict[str, str] = {
     "log-dct": "npr_keras.layers.dct:LogDCT",
     "bands": "npr_keras.layers.dct:FrequencyBands",
     "spectrum": "npr_keras.layers.spectrum:AzimuthalSpectrum",
+    "gradient": "npr_keras.layers.gradient:GradientMap",
+    "bihpf": "npr_keras.layers.bihpf:BilateralHighPass",
 }
 
 # Backbones: `npr_keras.models.backbones.base.Backbone`, from a representation to features.
@@ -45,148 +44,6 @@ BACKBONES: dict[str, str] = {
     "vector": "npr_keras.models.backbones.vector:Vector",
     "vit": "npr_keras.models.backbones.vit:ViT",
 }
-
-
-@dataclass(frozen=True)
-class Method:
-    """A detector that can be trained by its name.
-
-    Attributes:
-        title: What tables call it.
-        representation: A name in `REPRESENTATIONS` and the layer's arguments, see
-            `npr_keras.layers.representation.make_representation`.
-        backbone: A name in `BACKBONES` and its settings, see
-            `npr_keras.models.backbones.base.make_backbone`.
-        recipe: Fields of `npr_keras.config.TrainingConfig`, where they are not the official NPR's.
-        protocol: How it makes pixels when it scores; "" leaves that to the recipe.
-        fitted: "gradient", the whole network by Adam; or "features", the last layer alone, by
-            logistic regression on features that are computed once.
-        source: The paper, and what in it.
-        fake_class: Which of two outputs says generated, in official checkpoints that have two; None
-            where they have one.
-        weights: The licence of published weights that `npr-keras convert` reads; "" where there are
-            none that it does.
-        brings: The backbone's weights that the user brings, without which training has no sense.
-    """
-
-    title: str
-    representation: Mapping = field(default_factory=lambda: {"layer": "npr"})
-    backbone: Mapping = field(default_factory=lambda: {"backbone": "resnet"})
-    recipe: Mapping = field(default_factory=dict)
-    protocol: str = ""
-    fitted: str = "gradient"
-    source: str = ""
-    fake_class: int | None = None
-    weights: str = ""
-    brings: str = ""
-
-
-_RESNET_50 = {"backbone": "resnet", "blocks": (3, 4, 6, 3), "kernel": 7}
-_ADAM = {"learning_rate": 1e-4, "batch_size": 64, "decay": 1.0}
-DETECTORS: dict[str, Method] = {
-    "npr": Method(
-        "NPR",
-        source="Tan et al., CVPR 2024, Eq. 4 and section 3.3",
-        weights="none stated",
-    ),
-    "cnndetection": Method(
-        "CNNDetection (0.5)",
-        {"layer": "pixels"},
-        _RESNET_50,
-        {**_ADAM, "blur": 0.5, "jpeg": 0.5},
-        "centercrop",
-        source="Wang et al., CVPR 2020; not pretrained",
-        weights="CC BY-NC-SA 4.0",
-    ),
-    "cnndetection-0.1": Method(
-        "CNNDetection (0.1)",
-        {"layer": "pixels"},
-        _RESNET_50,
-        {**_ADAM, "blur": 0.1, "jpeg": 0.1},
-        "centercrop",
-        source="Wang et al., CVPR 2020; not pretrained",
-        weights="CC BY-NC-SA 4.0",
-    ),
-    "frank": Method(
-        "Frank",
-        {"layer": "log-dct", "side": 256},
-        {"backbone": "flat", "side": 256},
-        {"learning_rate": 1e-3, "decay": 1.0, "crop": 256, "flip": 0.0},
-        "resize256",
-        source="Frank et al., ICML 2020: ridge regression on log-DCT coefficients",
-    ),
-    "fredect": Method(
-        "FreDect",
-        {"layer": "log-dct", "side": 224},
-        {**_RESNET_50, "mean": (0.0, 0.0, 0.0), "std": (1 / 255, 1 / 255, 1 / 255)},
-        {**_ADAM, "flip": 0.0},
-        "resize256_centercrop224",
-        source="ResNet-50 on log-DCT coefficients, as the AIGCDetectBenchmark has it",
-    ),
-    "durall": Method(
-        "Durall",
-        {"layer": "spectrum", "side": 256},
-        {"backbone": "vector"},
-        {"crop": 256},
-        "resize256",
-        "features",
-        source="Durall et al., CVPR 2020: logistic regression on the azimuthal spectrum",
-    ),
-    "f3net": Method(
-        "F3Net (FAD)",
-        {"layer": "bands", "side": 256},
-        {"backbone": "xception", "widths": (128, 256, 728), "middle": 8, "exit": True},
-        {"learning_rate": 2e-4, "crop": 256},
-        "resize256",
-        source="Qian et al., ECCV 2020, its first branch; there is no official code; not pretrained",
-    ),
-    "patchfor": Method(
-        "Patchfor",
-        {"layer": "pixels"},
-        {"backbone": "xception"},
-        {"learning_rate": 1e-3, "decay": 1.0},
-        source="Chai et al., ECCV 2020, block 2",
-        fake_class=0,
-        weights="none stated",
-    ),
-    "univfd": Method(
-        "UnivFD",
-        {"layer": "pixels"},
-        {"backbone": "vit"},
-        {"resize": None},
-        "centercrop",
-        "features",
-        source="Ojha, Li, Lee, CVPR 2023: a linear classifier on CLIP's features",
-        weights="MIT",
-        brings="CLIP ViT-L/14's state dict (OpenAI, MIT)",
-    ),
-    "safe": Method(
-        "SAFE",
-        {"layer": "wavelet-hh"},
-        {"backbone": "resnet", "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)},
-        {"learning_rate": 5e-3, "resize": None, "crop": 256},
-        "centercrop256",
-        source="SAFE, KDD 2025; by Adam, without rotation, colour jitter and masks",
-        fake_class=1,
-        weights="Apache-2.0",
-    ),
-    "ferretnet": Method(
-        "FerretNet-S",
-        {"layer": "median"},
-        {"backbone": "ferretnet"},
-        {"beta_1": 0.937, "resize": None},
-        "centercrop256",
-        source="FerretNet, NeurIPS 2025",
-        weights="Apache-2.0",
-    ),
-}
-
-
-def get_method(name: str) -> Method:
-    """The detector of that name; raises ConfigError, with the known names, where there is none."""
-    if name not in DETECTORS:
-        raise ConfigError(f"Unknown detector. Known: {', '.join(DETECTORS)}. Received: {name!r}")
-    return DETECTORS[name]
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,13 @@ import pytest
 
 from npr_keras.config import PROTOCOLS
 from npr_keras.data.folder import find_sets, find_source
-from npr_keras.errors import ConfigError
+from npr_keras.detectors import DETECTORS
+from npr_keras.errors import CheckpointError, ConfigError
 from npr_keras.evaluation.evaluate import evaluate
 from npr_keras.explanation.maps import explain
+from npr_keras.layers.bihpf import BilateralHighPass
 from npr_keras.layers.dct import FrequencyBands, LogDCT
+from npr_keras.layers.gradient import GradientMap
 from npr_keras.layers.median import MedianResidual
 from npr_keras.layers.patches import MeanProbability
 from npr_keras.layers.spectrum import AzimuthalSpectrum
@@ -19,7 +22,7 @@ from npr_keras.layers.wavelet import WaveletHH
 from npr_keras.models import Detector, load_detector
 from npr_keras.models.backbones.base import described, make_backbone
 from npr_keras.runtimes.keras_file import KerasPredictor
-from npr_keras.tables import BACKBONES, DETECTORS, REPRESENTATIONS
+from npr_keras.tables import BACKBONES, REPRESENTATIONS
 from npr_keras.training import train
 from npr_keras.training.methods import recipe_of
 
@@ -145,6 +148,21 @@ class TestLayers:
         means = [power[:, radius == r].mean(1) for r in range(1, radius.max())]
         np.testing.assert_allclose(found, np.stack(means, 1), atol=2e-2)
 
+    def test_bihpf(self, random):
+        x = random.normal(size=(2, 16, 16, 3)).astype("float32")
+        found = keras.ops.convert_to_numpy(BilateralHighPass(16)(x))
+
+        def weights(offsets, width):
+            squares = offsets[:, None] ** 2 + offsets[None] ** 2
+            return (1 - np.exp(-squares / (2 * width**2)))[..., None]
+
+        outside = x.astype(np.float64) * weights(np.arange(16) - 7.5, 0.5 * 8)
+        spectrum = np.fft.fftshift(np.fft.fft2(outside, axes=(1, 2)), axes=(1, 2))
+        expected = np.log(1 + np.abs(spectrum) * weights(np.arange(16) - 8.0, 0.25 * 8))
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+        with pytest.raises(ConfigError, match="`space` must be"):
+            BilateralHighPass(16, space=0)
+
     def test_mean_of_probabilities(self, random):
         x = random.normal(0, 3, (2, 4, 5, 1)).astype("float32")
         share = (1 / (1 + np.exp(-x.astype(np.float64)))).mean((1, 2))
@@ -154,6 +172,47 @@ class TestLayers:
             MeanProbability()(np.full((1, 2, 2, 1), 200.0, "float32"))
         )
         assert np.isfinite(sure).all() and sure > 100
+
+    def test_gradient_map(self, random):
+        """The gradient by finite differences; levels from 0 to 255; nothing of its neighbours."""
+        layer = GradientMap(16, base=64, most=8)
+        x = random.uniform(-1, 1, (2, 16, 16, 3)).astype("float32")
+        layer.build(x.shape)
+        found = keras.ops.convert_to_numpy(layer.gradient(keras.ops.convert_to_tensor(x)))
+        for place in ((0, 3, 5, 1), (1, 12, 0, 2), (1, 8, 8, 0)):
+            ends = []
+            for step in (-0.05, 0.05):
+                moved = x.copy()
+                moved[place] += step
+                logits = layer.logits(keras.ops.convert_to_tensor(moved))
+                ends.append(float(keras.ops.convert_to_numpy(logits)[place[0], 0]))
+            slope = (ends[1] - ends[0]) / 0.1
+            assert found[place] == pytest.approx(slope, abs=0.1 * float(np.abs(found).max()))
+        levels = keras.ops.convert_to_numpy(layer.levels(keras.ops.convert_to_tensor(x)))
+        assert levels.min() == 0 and levels.max() == 255 and (levels == levels.round()).all()
+        alone = keras.ops.convert_to_numpy(layer.gradient(keras.ops.convert_to_tensor(x[:1])))
+        np.testing.assert_allclose(alone[0], found[0], atol=1e-6)
+
+    def test_a_gradient_map_travels(self, random, tmp_path):
+        layer = GradientMap(32, base=64, most=8, name="representation")
+        detector = Detector(make_backbone("resnet", blocks=[1], width=4), layer)
+        pixels = random.integers(0, 256, (2, 32, 32, 3), np.uint8)
+        expected = detector.predict_on_batch(pixels)
+        detector.save(tmp_path / "model.keras")
+        found = load_detector(tmp_path / "model.keras").predict_on_batch(pixels)
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+        with pytest.raises(CheckpointError, match=r"No input0\.weight and \.bias"):
+            layer.load_official({})
+
+    def test_a_transformer_travels(self, random, tmp_path):
+        backbone = make_backbone("vit", width=16, depth=2, heads=2, output=8, patch=8, side=32)
+        detector = Detector(backbone)
+        pixels = random.integers(0, 256, (2, 34, 32, 3), np.uint8)[:, 2:]
+        expected = detector.predict_on_batch(pixels)
+        detector.save(tmp_path / "model.keras")
+        found = load_detector(tmp_path / "model.keras").predict_on_batch(pixels)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert detector.side == 32 and not detector.has_positions
 
     @pytest.mark.parametrize("backbone", [
         {"backbone": "ferretnet", "width": 4, "blocks": [1]},

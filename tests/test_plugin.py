@@ -8,8 +8,10 @@ from PIL import Image
 
 FILES = {
     "rows.py": """
-        from npr_keras.tables import BACKBONES, DETECTORS, FORMATS, PERTURBATIONS, REPRESENTATIONS
-        from npr_keras.tables import Format, Method, Perturbation
+        from npr_keras.detectors import DETECTORS
+        from npr_keras.tables import BACKBONES, FORMATS, PERTURBATIONS, REPRESENTATIONS
+        from npr_keras.detectors import Method
+        from npr_keras.tables import Format, Perturbation
 
         REPRESENTATIONS["across"] = "my_filter:Across"
         BACKBONES["two"] = "my_backbone:Two"

@@ -7,8 +7,8 @@ import os
 import click
 
 from npr_keras.config import PROTOCOLS
+from npr_keras.detectors import DETECTORS, get_method
 from npr_keras.errors import ConfigError
-from npr_keras.tables import DETECTORS, get_method
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 
 OFFICIAL = (".pth", ".pt")

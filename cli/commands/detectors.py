@@ -24,8 +24,8 @@ def command(names, measure, as_json, backend):
     npr-keras detectors
     npr-keras detectors ferretnet patchfor --measure
     """
+    from npr_keras.detectors import DETECTORS, get_method
     from npr_keras.report.text import json_text
-    from npr_keras.tables import DETECTORS, get_method
     from npr_keras_cli.detectors_view import show_detectors
 
     rows = [{"name": name, **dataclasses.asdict(get_method(name))} for name in names or DETECTORS]

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from npr_keras.config import PROTOCOLS, TrainingConfig
+from npr_keras.detectors import DETECTORS, get_method
 from npr_keras.errors import ConfigError
-from npr_keras.tables import DETECTORS, get_method
 from npr_keras_cli.backend import backend_option
 from npr_keras_cli.options import (
     comma_list,

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from npr_keras.config import PROTOCOLS, TrainingConfig
+from npr_keras.detectors import DETECTORS
 from npr_keras.errors import ConfigError
 from npr_keras.packages import import_needed
 from npr_keras.settings import is_int
-from npr_keras.tables import DETECTORS
 
 if TYPE_CHECKING:
     from npr_keras.models.backbones.base import Backbone
@@ -41,7 +41,7 @@ class Variant:
         classes: The source's classes that are trained on: their number, the first ones counting, or
             their names; 0 is all.
         protocol: How images become pixels where it is judged; by default as the suite says.
-        method: One of `npr_keras.tables.DETECTORS`, where it is fitted in that one's way.
+        method: One of `npr_keras.detectors.DETECTORS`, where it is fitted in that one's way.
     """
 
     name: str

@@ -8,8 +8,8 @@ import time
 import keras
 import numpy as np
 
+from npr_keras.detectors import get_method
 from npr_keras.runtimes.keras_file import KerasPredictor
-from npr_keras.tables import get_method
 from npr_keras.training.methods import detector_for
 
 _IMAGES, _ROUNDS = 4, 3
@@ -19,7 +19,7 @@ def measure_method(name: str) -> dict:
     """Parameters, and images a second, of an untrained detector.
 
     Args:
-        name: One of `npr_keras.tables.DETECTORS`.
+        name: One of `npr_keras.detectors.DETECTORS`.
 
     Returns:
         Dict: "parameters", "side" of the images in pixels, "images_per_second", the median of three

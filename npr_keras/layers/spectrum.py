@@ -40,7 +40,13 @@ class AzimuthalSpectrum(_OfOneSize):
     def __init__(self, side=256, **kwargs):
         super().__init__(side, **kwargs)
         centred = np.arange(side) - (side - 1) / 2
-        self._radius = np.hypot(*np.meshgrid(centred, centred, indexing="ij")).astype(int)
+        radius = np.hypot(*np.meshgrid(centred, centred, indexing="ij")).astype(int).ravel()
+        circles = [np.flatnonzero(radius == r) for r in range(1, radius.max())]
+        self._counts = np.array([len(circle) for circle in circles])
+        # A row for each circle, as long as the longest; what is too much counts nothing.
+        longest = self._counts.max()
+        self._places = np.stack([np.resize(circle, longest) for circle in circles])
+        self._known = np.arange(longest) < self._counts[:, None]
 
     def grey(self, inputs):
         """(B, side, side, 3) to whole grey levels, (B, side, side)."""
@@ -62,9 +68,10 @@ class AzimuthalSpectrum(_OfOneSize):
         imaginary = -ops.einsum("bik,lk->bil", a, sin) - ops.einsum("bik,lk->bil", b, cos)
         power = 10 * ops.log(ops.square(real + _TINY) + ops.square(imaginary))
         flat = ops.reshape(power, (-1, n * n))
-        means = ops.segment_sum(ops.transpose(flat), self._radius.ravel(), self._radius.max() + 1)
-        counts = ops.convert_to_tensor(np.bincount(self._radius.ravel())[:, None], x.dtype)
-        return ops.transpose(means / counts)[:, 1:-1]
+        circles = ops.take(flat, self._places.ravel().astype("int32"), axis=1)
+        circles = ops.reshape(circles, (-1, *self._places.shape))
+        share = ops.convert_to_tensor(self._known / self._counts[:, None], x.dtype)
+        return ops.sum(circles * share, axis=-1)
 
     def compute_output_shape(self, input_shape):
-        return (input_shape[0], int(self._radius.max()) - 1)
+        return (input_shape[0], len(self._counts))

@@ -15,6 +15,7 @@ from npr_keras.config import PROTOCOLS, Preprocessing, TrainingConfig
 from npr_keras.data.dataset import TrainingImages
 from npr_keras.data.records import Source, count_labels
 from npr_keras.data.unreadable import Unreadable
+from npr_keras.detectors import get_method
 from npr_keras.errors import NPRKerasError, RunError
 from npr_keras.evaluation.evaluate import metrics_of
 from npr_keras.models import Detector
@@ -25,7 +26,6 @@ from npr_keras.profile import ModelProfile
 from npr_keras.runtimes.keras_file import KerasPredictor
 from npr_keras.scoring.records import score_records
 from npr_keras.simulation.plan import is_simulated
-from npr_keras.tables import get_method
 from npr_keras.training.linear import fit_head
 from npr_keras.training.methods import begin, detector_for, pixels_of, recipe_of
 from npr_keras.training.model_card import model_card
@@ -82,7 +82,7 @@ def train(
         resume: Whether to go on with a run that is there.
         pipeline: See `npr_keras.data.pipeline.PIPELINES`.
         callbacks: Keras callbacks. At an epoch's end their `logs` hold the row of the history.
-        method: One of `npr_keras.tables.DETECTORS`: how it is fitted, and what None stands for.
+        method: One of `npr_keras.detectors.DETECTORS`: how it is fitted, and what None stands for.
         weights: A PyTorch checkpoint that the backbone begins with.
 
     Raises:

@@ -11,12 +11,12 @@ import numpy as np
 from npr_keras.config import PROTOCOLS, Preprocessing, TrainingConfig
 from npr_keras.data.dataset import TrainingImages
 from npr_keras.data.stream import stream_pixels
+from npr_keras.detectors import Method
 from npr_keras.layers.representation import make_representation
 from npr_keras.models import Detector
 from npr_keras.models.backbones.base import Backbone, make_backbone
-from npr_keras.models.official import load_backbone
+from npr_keras.models.official import load_backbone, load_pth
 from npr_keras.profile import ModelProfile
-from npr_keras.tables import Method
 
 
 def recipe_of(method: Method, config: TrainingConfig | None = None) -> TrainingConfig:
@@ -42,11 +42,14 @@ def begin(
         detector: Untrained. A representation with `adapt` takes its statistics by it.
         images: What it will be trained on, seen as it sees them when it scores.
         pipeline: See `npr_keras.data.pipeline.PIPELINES`.
-        weights: See `npr_keras.models.official.load_backbone`.
+        weights: Of a representation that has weights of its own, by its `load_official`; else of the
+            backbone, see `npr_keras.models.official.load_backbone`.
     """
-    if weights:
-        load_backbone(detector, weights)
     layer = detector.representation
+    if weights and hasattr(layer, "load_official"):
+        layer.load_official(load_pth(weights))
+    elif weights:
+        load_backbone(detector, weights)
     if hasattr(layer, "adapt"):
         before = keras.Model(detector.input, layer.input)
         pixels = stream_pixels(images.records, detector.preprocessing, images.unreadable, pipeline)
@@ -62,7 +65,7 @@ def detector_for(
     """An untrained detector.
 
     Args:
-        method: Of `npr_keras.tables.DETECTORS`.
+        method: Of `npr_keras.detectors.DETECTORS`.
         backbone, representation, profile: As for `Detector`; by default the method's.
 
     Raises:

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from npr_keras.detectors import get_method
 from npr_keras.layers.dct import FrequencyBands, LogDCT, dct_matrix
+from npr_keras.layers.gradient import GradientMap
 from npr_keras.layers.median import MedianResidual
 from npr_keras.layers.normalise import Normalise
 from npr_keras.layers.spectrum import AzimuthalSpectrum
 from npr_keras.layers.wavelet import WaveletHH
 from npr_keras.models.backbones.base import make_backbone
 from npr_keras.models.official import from_state_dict, load_pth, name_map
-from npr_keras.tables import get_method
 from npr_keras.training.methods import detector_for
 
 pytestmark = [pytest.mark.golden, pytest.mark.every_backend]
@@ -167,9 +168,9 @@ def by_recipe(key, shape):
 def doubles():
     """float64 on every backend."""
     if keras.backend.backend() == "jax":
-        from jax.experimental import enable_x64
+        import jax
 
-        with enable_x64():
+        with jax.enable_x64(True):
             yield
     else:
         yield
@@ -214,18 +215,26 @@ def test_frank_takes_its_statistics_as_its_authors_do():
 def test_fredect(name):
     folder, expected, arrays = rivals("frank")
     torch = pytest.importorskip("torch")
-    detector = detector_for(get_method("fredect"))
-    for ours, theirs in (("mean", "dct_mean"), ("variance", "dct_var")):
-        value = torch.load(folder / theirs, weights_only=True).numpy().transpose(1, 2, 0)
-        getattr(detector.representation, ours).assign(value.astype(np.float32))
+    mean, variance = (
+        torch.load(folder / name, weights_only=True).numpy().transpose(1, 2, 0)
+        for name in ("dct_mean", "dct_var")
+    )
     pixels = cropped(shorter(opened(name), 256, Image.Resampling.BILINEAR), 224)
-    seen = keras.Model(detector.input, detector.representation.output)
-    found = np.asarray(seen.predict_on_batch(pixels[None]))[0]
+    layer = LogDCT(224, dtype="float64")
+    exact = (in_double(layer.log, pixels) - mean) / np.sqrt(variance)
     one = expected["fredect"][name]["map"]
     for what in ("mean", "std"):
-        assert getattr(found.astype(np.float64), what)() == pytest.approx(one[what], abs=1e-4)
-    corner = arrays[f"fredect.{stem(name)}.corner"]
-    np.testing.assert_allclose(found[:8, :8], corner, atol=1e-3)
+        assert getattr(exact, what)() == pytest.approx(one[what], abs=1e-5)
+    key = f"fredect.{stem(name)}"
+    np.testing.assert_allclose(exact[:8, :8], arrays[f"{key}.corner"], atol=1e-5)
+    np.testing.assert_allclose(exact[-8:, -8:], arrays[f"{key}.end_corner"], atol=1e-5)
+    # The detector itself computes in float32, where coefficients near 0 have few digits.
+    detector = detector_for(get_method("fredect"))
+    detector.representation.mean.assign(mean.astype(np.float32))
+    detector.representation.variance.assign(variance.astype(np.float32))
+    seen = keras.Model(detector.input, detector.representation.output)
+    found = np.asarray(seen.predict_on_batch(pixels[None]))[0]
+    assert np.median(np.abs(found - exact)) < 1e-5
 
 
 @pytest.mark.parametrize("name", IMAGES)
@@ -289,3 +298,51 @@ def test_the_real_vision_transformer_has_their_names_and_shapes():
     tiny = detector_for(get_method("univfd"), make_backbone("vit", width=64, depth=24, heads=1))
     names = [key for key in name_map(tiny) if key.startswith("visual.")]
     assert sorted(names) == sorted(k if k.startswith("visual.") else f"visual.{k}" for k in shapes)
+
+
+def require_gradient(layer, pixels, arrays, key, part):
+    """A gradient and its levels, where `part` of them is known."""
+    x = keras.ops.convert_to_tensor((pixels[None] / 127.5 - 1).astype("float32"))
+    found = keras.ops.convert_to_numpy(layer.gradient(x))[0]
+    expected = arrays[f"{key}gradient{part[0]}"]
+    np.testing.assert_allclose(found[part[1]], expected, atol=1e-5 * found.std())
+    levels = keras.ops.convert_to_numpy(layer.levels(x))[0][part[1]]
+    apart = np.abs(levels - arrays[f"{key}png{part[0]}"].astype(np.float32))
+    assert apart.max() <= 1 and (apart > 0).mean() <= 0.01
+    return x
+
+
+@pytest.mark.parametrize("name", ["square256.png", "odd_301x257.png"])
+def test_lgrad_small(name):
+    folder, expected, arrays = rivals("lgrad")
+    layer = GradientMap(32, base=256, most=32)
+    layer.build((None, 32, 32, 3))
+    layer.load_official(load_pth(folder / "small-32-state.pth"))
+    key = f"small.{stem(name)}."
+    crop = arrays[f"{key}crop"]
+    x = require_gradient(layer, crop, arrays, f"{key}fused.", ("", slice(None)))
+    one = expected["small"]["images"][name]["fused"]
+    assert float(keras.ops.convert_to_numpy(layer.logits(x))[0, 0]) == pytest.approx(
+        one["logit"], abs=1e-5
+    )
+    both = keras.ops.concatenate([x, keras.ops.flip(x, axis=1)])
+    together = keras.ops.convert_to_numpy(layer.gradient(both))[0]
+    np.testing.assert_allclose(
+        together, keras.ops.convert_to_numpy(layer.gradient(x))[0], atol=1e-7
+    )
+
+
+@pytest.mark.parametrize("name", ["square256.png", "odd_301x257.png"])
+def test_lgrad(name):
+    folder, _, arrays = rivals("lgrad")
+    shapes = json.loads((folder / "full-256-state_dict.json").read_text())
+    state = {}
+    for key, shape in shapes.items():
+        z = np.random.RandomState(zlib.crc32(key.encode())).standard_normal(shape)
+        state[key] = ((0.3 if key.endswith("bias") else 1.0) * z).astype(np.float32)
+    layer = GradientMap(256)
+    layer.build((None, 256, 256, 3))
+    layer.load_official(state)
+    pixels = np.array(opened(name).resize((256, 256), Image.Resampling.BILINEAR))
+    corner = ("_corner", (slice(8), slice(8)))
+    require_gradient(layer, pixels, arrays, f"full.{stem(name)}.", corner)

@@ -80,8 +80,8 @@ ORDERS = [
 @pytest.mark.parametrize(
     ("backend", "order"),
     [
-        # Five seconds each: of those that no backend has a say in, one does in `make test`.
-        pytest.param(backend, order, marks=[pytest.mark.slow] * (backend != "tensorflow" and i > 0))
+        # Five seconds each, and no backend has a say in it.
+        pytest.param(backend, order, marks=[pytest.mark.slow] * (backend != "tensorflow"))
         for backend in BACKENDS
         for i, order in enumerate(ORDERS)
     ],
