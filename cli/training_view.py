@@ -6,7 +6,7 @@ from npr_keras.packages import require
 from npr_keras_cli.console import progress_bar, say
 
 
-def opening(source, config, backend, out) -> str:
+def opening(source, config, backend, out, fitted: str) -> str:
     """What is about to happen."""
     from npr_keras.data.records import count_labels
 
@@ -15,11 +15,16 @@ def opening(source, config, backend, out) -> str:
     classes = ", ".join(c or "(no classes)" for c in source.classes[:8])
     if len(source.classes) > 8:
         classes += f" and {len(source.classes) - 8} more"
+    recipe = (
+        f"Adam {config.learning_rate:g}, batch {config.batch_size}, {config.epochs} epochs, "
+        f"seed {config.seed}, {config.precision}"
+    )
+    if fitted == "features":
+        recipe = "logistic regression on features that are computed once"
     return (
         f"Source   {source.root}: {classes}\n"
         f"Images   {real:,} real + {fake:,} generated to train on; {val} to validate\n"
-        f"Recipe   Adam {config.learning_rate:g}, batch {config.batch_size}, {config.epochs} epochs, "
-        f"seed {config.seed}, {config.precision}\n"
+        f"Recipe   {recipe}\n"
         f"Backend  {backend}\n"
         f"Run      {out}\n"
     )

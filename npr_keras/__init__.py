@@ -64,4 +64,10 @@ def __dir__():
 
 # Rows that others add to `npr_keras.tables`; light modules, as nothing is imported before it is used.
 for _plugin in filter(None, os.environ.get("NPR_PLUGINS", "").split(",")):
-    importlib.import_module(_plugin.strip())
+    try:
+        importlib.import_module(_plugin.strip())
+    except ImportError as _error:
+        raise ImportError(
+            f"NPR_PLUGINS names {_plugin.strip()}, which cannot be imported: {_error}. Expected modules "
+            "on Python's path, with commas between them."
+        ) from _error

@@ -27,7 +27,7 @@ class Method:
             where they have one.
         weights: The licence of published weights that `npr-keras convert` reads; "" where there are
             none that it does.
-        brings: The backbone's weights that the user brings, without which training has no sense.
+        brings: Weights that the user brings, without which training has no sense.
     """
 
     title: str
@@ -132,10 +132,9 @@ DETECTORS: dict[str, Method] = {
         {"layer": "pixels"},
         {"backbone": "vit"},
         {"resize": None},
-        "centercrop",
+        "tile",
         "features",
         source="Ojha, Li, Lee, CVPR 2023: a linear classifier on CLIP's features",
-        weights="MIT",
         brings="CLIP ViT-L/14's state dict (OpenAI, MIT)",
     ),
     "safe": Method(

@@ -33,7 +33,6 @@ NEEDED_FOR = {
     "requests": ('"npr-keras[download]"', "npr-keras data download"),
     "gdown": ('"npr-keras[download]"', ""),
     "py7zr": ('"npr-keras[download]"', ""),
-    "multivolumefile": ('"npr-keras[download]"', ""),
 }
 
 

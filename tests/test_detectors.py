@@ -24,7 +24,7 @@ from npr_keras.models.backbones.base import described, make_backbone
 from npr_keras.runtimes.keras_file import KerasPredictor
 from npr_keras.tables import BACKBONES, REPRESENTATIONS
 from npr_keras.training import train
-from npr_keras.training.methods import recipe_of
+from npr_keras.training.methods import detector_for, pixels_of, recipe_of
 
 WITHOUT_MAP = {"frank", "durall"}
 
@@ -38,6 +38,9 @@ def test_rows_name_what_is_there(name):
     recipe_of(row)
     backbone = make_backbone(**row.backbone)
     assert make_backbone(**described(backbone)) == backbone
+    side = backbone.side or row.representation.get("side")
+    if side:  # its own pixels and crops are of the size that it takes
+        assert pixels_of(row).fixed_size == recipe_of(row).crop == side
 
 
 @pytest.mark.slow
@@ -229,9 +232,20 @@ class TestLayers:
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_one_size_alone():
+def test_one_size_alone(make_set, tmp_path):
     layer = LogDCT(16)
     with pytest.raises(ConfigError, match=r"LogDCT takes 16 x 16 pixels\. Received: 20 x 16"):
         layer(np.zeros((1, 16, 20, 3), "float32"))
     with pytest.raises(ConfigError, match="`side` must be"):
         LogDCT(4)
+    make_set(tmp_path / "source" / "train" / "x", 2)
+    source = find_source(tmp_path / "source")
+    recipe = dataclasses.replace(recipe_of(DETECTORS["frank"]), crop=128)
+    with pytest.raises(ConfigError, match=r"takes 256 x 256 pixels alone.*Received: crop=128"):
+        train(source, recipe, out=tmp_path / "run", method="frank")
+    with pytest.raises(ConfigError, match="Received: protocol=native"):
+        train(source, out=tmp_path / "run", method="frank", preprocessing=PROTOCOLS["native"])
+    assert not (tmp_path / "run").exists()
+    detector = detector_for(DETECTORS["frank"])
+    with pytest.raises(ConfigError, match=r"Received: 32 x 64\. Its own pixels are resize256"):
+        KerasPredictor(detector).predict(np.zeros((1, 64, 32, 3), np.uint8))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from npr_keras.config import PROTOCOLS
@@ -17,8 +15,8 @@ _OPTIONS = (
         required=True,
         multiple=True,
         type=click.Path(),
-        help="A run's folder, a .keras file, or what npr-keras export wrote. Several times: "
-        "compared side by side.",
+        help="A run's folder, a .keras file, what npr-keras export wrote; or another detector's "
+        "module:function, or its scores as .csv. Several times: compared side by side.",
     ),
     click.option(
         "--suite",
@@ -144,7 +142,7 @@ def evaluate_and_show(
     for path in reports:
         check_path(path, FORMATS, "A report")
     if scores:
-        check_path(scores, (os.path.splitext(scores)[1].lower(),), "The file of scores")
+        check_path(scores, None, "The file of scores")
     from npr_keras.evaluation.compare import require_apart, short_names
 
     short_names(models)  # a model that is given twice is refused now

@@ -71,7 +71,7 @@ RECIPE: dict[str, tuple[str, ...]] = {
 @click.option(
     "--name",
     callback=plain_name,
-    help="The run's folder under --out.  [default: npr-<source>-<classes>]",
+    help="The run's folder under --out.  [default: <detector>-<source>-<classes>]",
 )
 @click.option(
     "--out",
@@ -135,7 +135,8 @@ def _train(config: TrainingConfig, options: dict) -> dict:
     source = find_source(source_of(options), options["classes"], options["names"], skipped)
     warn_skipped(skipped)
     out = Path(options["out"], options["name"] or _default_name(options))
-    say(opening(source, config, options["backend"], out))
+    fitted = get_method(options["detector"]).fitted
+    say(opening(source, config, options["backend"], out, fitted))
     import_tensorflow_quietly()
     from npr_keras.training import train
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from npr_keras.data.records import Record
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import ExportError
 from npr_keras.evaluation.metrics import compute_metrics
+from npr_keras.scoring.loop import images_per_second
 from npr_keras.scoring.records import score_records
 from npr_keras.simulation.photographs import embedded_photograph
 
@@ -153,15 +153,8 @@ def _judge(predictor, reference, records, expected):
     )
 
 
-def _speed(predictor, side: int | None, rounds: int = 3) -> float:
-    pixels = _pictures(_TIMED, side or 256, side or 256)
-    predictor.predict(pixels)  # the first one plans
-    seconds = []
-    for _ in range(rounds):
-        begun = time.perf_counter()
-        predictor.predict(pixels)
-        seconds.append(time.perf_counter() - begun)
-    return _TIMED / float(np.median(seconds))
+def _speed(predictor, side: int | None) -> float:
+    return images_per_second(predictor, _pictures(_TIMED, side or 256, side or 256))
 
 
 def _pictures(count: int, height: int, width: int) -> np.ndarray:

@@ -23,12 +23,12 @@ _ESCAPES = {
 }
 
 
-def check_path(path: str | os.PathLike, endings: Iterable[str], what: str) -> None:
+def check_path(path: str | os.PathLike, endings: Iterable[str] | None, what: str) -> None:
     """Raises what would stop the writing of a file, before the work that it is to hold begins.
 
     Args:
         path: The file.
-        endings: That it may have.
+        endings: That it may have; None for any.
         what: What it is, such as "A report".
 
     Raises:
@@ -37,7 +37,7 @@ def check_path(path: str | os.PathLike, endings: Iterable[str], what: str) -> No
     """
     path = Path(path)
     ending = path.suffix.lower()
-    if ending not in endings:
+    if endings is not None and ending not in endings:
         raise ConfigError(
             f"{what} ends in one of {', '.join(endings)}. Received: {os.fspath(path)!r}"
         )

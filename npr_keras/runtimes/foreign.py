@@ -15,6 +15,7 @@ import numpy as np
 from npr_keras.config import PROTOCOLS, Preprocessing
 from npr_keras.errors import CheckpointError
 from npr_keras.profile import ModelProfile
+from npr_keras.runtimes.exported import first_line
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _SCORES = ("logit", "score", "probability")
@@ -46,7 +47,10 @@ class ForeignPredictor:
         return np.array([self._logit(path) for path in paths], np.float32)
 
     def _logit(self, path: str) -> float:
-        value = float(self._score(path))
+        try:
+            value = float(self._score(path))
+        except Exception as error:  # whatever somebody's code meets
+            raise CheckpointError(f"{self.path} fails for {path}: {first_line(error)}") from error
         if not self._shares or math.isnan(value):
             return value
         if not 0 <= value <= 1:

@@ -9,6 +9,7 @@ import numpy as np
 
 from npr_keras.config import Preprocessing
 from npr_keras.data.arrays import as_batch
+from npr_keras.errors import ConfigError
 from npr_keras.models import Detector, load_detector
 from npr_keras.models.files import file_digest
 from npr_keras.profile import ModelProfile
@@ -53,8 +54,18 @@ class KerasPredictor:
         return self.detector.profile
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """Scores images of one size: uint8 (B, H, W, 3), see `as_batch`, to float32 logits, (B,)."""
+        """Scores images of one size: uint8 (B, H, W, 3), see `as_batch`, to float32 logits, (B,).
+
+        Raises:
+            ConfigError: If the detector takes images of one size alone, and these have another.
+        """
         images = as_batch(images)
+        side = self.detector.side
+        if side and images.shape[1:3] != (side, side):
+            raise ConfigError(
+                f"This detector takes {side} x {side} pixels alone. Received: {images.shape[2]} x "
+                f"{images.shape[1]}. Its own pixels are {self.preprocessing.name}."
+            )
         if keras.backend.backend() == "jax":
             self._forget(images.shape)
         return np.asarray(self.detector.predict_on_batch(images), np.float32)[:, 0]

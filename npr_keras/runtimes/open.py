@@ -70,6 +70,11 @@ def require_keras_file(model: str | os.PathLike, why: str) -> None:
         model: See `open_predictor`.
         why: What cannot be done with it, a clause.
     """
+    if is_foreign(model):
+        raise CheckpointError(
+            f"{os.fspath(model)} is not one of our models, and {why}. Give a .keras file, or a run's "
+            "folder."
+        )
     if is_address(model) or (os.path.exists(model) and not needs_keras(model)):
         raise CheckpointError(
             f"{os.fspath(model)} is an exported model, and {why}. Give the .keras file that it was made "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
@@ -53,6 +54,17 @@ def scored(
                 "diverged leaves such weights."
             )
         yield indices, found
+
+
+def images_per_second(predictor: Predictor, pixels: np.ndarray, rounds: int = 3) -> float:
+    """The median over some rounds with the same images, uint8 (B, H, W, 3), after one that plans."""
+    predictor.predict(pixels)
+    seconds = []
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        predictor.predict(pixels)
+        seconds.append(time.perf_counter() - begun)
+    return len(pixels) / float(np.median(seconds))
 
 
 def batches_by_size(

@@ -9,6 +9,7 @@ import numpy as np
 from npr_keras.config import Preprocessing
 from npr_keras.data.records import Record
 from npr_keras.data.unreadable import Unreadable
+from npr_keras.errors import CheckpointError
 from npr_keras.scoring.loop import Predictor, scored
 from npr_keras.scoring.score_log import ScoreLog
 
@@ -51,6 +52,11 @@ def score_records(
     if progress and len(left) < len(records):
         progress(len(records) - len(left))
     if hasattr(predictor, "predict_files"):  # somebody else's, that wants the files themselves
+        if change:
+            raise CheckpointError(
+                f"{getattr(predictor, 'path', predictor)} scores files as they are, so that nothing can be done to their images "
+                "first. Expected one of our models."
+            )
         for first in range(0, len(left), batch_size):
             indices = left[first : first + batch_size]
             paths = [records[i].path for i in indices]

@@ -27,7 +27,7 @@ from npr_keras.runtimes.keras_file import KerasPredictor
 from npr_keras.scoring.records import score_records
 from npr_keras.simulation.plan import is_simulated
 from npr_keras.training.linear import fit_head
-from npr_keras.training.methods import begin, detector_for, pixels_of, recipe_of
+from npr_keras.training.methods import begin, detector_for, pixels_of, recipe_of, require_size
 from npr_keras.training.model_card import model_card
 from npr_keras.training.run_folder import RunFolder
 from npr_keras.versions import versions
@@ -70,8 +70,7 @@ def train(
 ) -> TrainingResult:
     """Trains a detector and writes it to a folder.
 
-    Same source, settings, backend and machine: on a CPU the same weights, however often the run
-    was killed and resumed.
+    Same source, settings, backend and machine: on a CPU the same weights, however often killed.
 
     Args:
         source: What to train on, see `find_source`.
@@ -83,10 +82,10 @@ def train(
         pipeline: See `npr_keras.data.pipeline.PIPELINES`.
         callbacks: Keras callbacks. At an epoch's end their `logs` hold the row of the history.
         method: One of `npr_keras.detectors.DETECTORS`: how it is fitted, and what None stands for.
-        weights: A PyTorch checkpoint that the backbone begins with.
+        weights: A PyTorch checkpoint to begin with, see `npr_keras.training.methods.begin`.
 
     Raises:
-        ConfigError: If there is no such method.
+        ConfigError: If there is no such method, or it takes images of another size than the recipe's.
         RunError: If the folder does not allow it, or training diverged.
         TooManyUnreadableError: If more images are unreadable than `config` allows.
 
@@ -103,10 +102,11 @@ def train(
     keras.config.set_dtype_policy(config.precision)
     try:
         keras.utils.set_random_seed(config.seed)
-        pixels = preprocessing or pixels_of(row, config)
-        profile = ModelProfile(pixels, simulated=is_simulated(source))
+        own = preprocessing or pixels_of(row, config)
+        profile = ModelProfile(own, simulated=is_simulated(source))
         detector = detector_for(row, backbone, representation, profile)
-        settings = _settings(source, config, detector, weights)
+        require_size(detector, config)
+        settings = _settings(source, config, detector, method, weights)
         done = run.begin(settings, resume)
         if done:
             detector = run.load_checkpoint()
@@ -223,7 +223,9 @@ class _EpochKeeper(keras.callbacks.Callback):
         }
 
 
-def _settings(source: Source, config: TrainingConfig, detector: Detector, weights) -> dict:
+def _settings(
+    source: Source, config: TrainingConfig, detector: Detector, method: str, weights
+) -> dict:
     """What decides a run, under "settings", and what describes the machine it began on."""
     real, fake = count_labels(source.train)
     parts = detector.get_config()
@@ -235,6 +237,7 @@ def _settings(source: Source, config: TrainingConfig, detector: Detector, weight
             "fake": fake,
             "fingerprint": source.fingerprint(),
         },
+        "method": method,
         "training": config.to_dict(),
         "detector": parts["backbone"],
         "preprocessing": detector.preprocessing.to_dict(),

@@ -12,6 +12,7 @@ from npr_keras.config import PROTOCOLS, Preprocessing, TrainingConfig
 from npr_keras.data.dataset import TrainingImages
 from npr_keras.data.stream import stream_pixels
 from npr_keras.detectors import Method
+from npr_keras.errors import ConfigError
 from npr_keras.layers.representation import make_representation
 from npr_keras.models import Detector
 from npr_keras.models.backbones.base import Backbone, make_backbone
@@ -28,6 +29,17 @@ def recipe_of(method: Method, config: TrainingConfig | None = None) -> TrainingC
 def pixels_of(method: Method, config: TrainingConfig | None = None) -> Preprocessing:
     """How a method's detector makes its pixels when it scores."""
     return PROTOCOLS.get(method.protocol) or recipe_of(method, config).scoring
+
+
+def require_size(detector: Detector, config: TrainingConfig) -> None:
+    """Raises ConfigError where a detector takes images of one size, and the recipe makes others."""
+    for made, what in ((config.crop, "crop"), (detector.preprocessing.fixed_size, "protocol")):
+        if detector.side and made != detector.side:
+            received = detector.preprocessing.name if what == "protocol" else made
+            raise ConfigError(
+                f"This detector takes {detector.side} x {detector.side} pixels alone: its crop is "
+                f"{detector.side}, and its protocol makes as many. Received: {what}={received}"
+            )
 
 
 def begin(

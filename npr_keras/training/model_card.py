@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+from npr_keras.detectors import get_method
 from npr_keras.layers.representation import representation_text
 from npr_keras.models.backbones.base import make_backbone
 from npr_keras.profile import SIMULATED_NOTICE
@@ -21,9 +22,11 @@ def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) 
     source, training, detector = decided["source"], decided["training"], decided["detector"]
     layer = decided["representation"]
     representation = representation_text(layer["class_name"], layer["config"])
+    method = get_method(decided.get("method", "npr"))
+    features = method.fitted == "features"
     last = history[-1] if history else {}
     lines = [
-        f"# {layer['class_name']} detector",
+        f"# {method.title} detector",
         "",
         "Detects generated images: one logit, generated above 0.",
         "",
@@ -36,10 +39,18 @@ def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) 
         f"| representation | {representation} |",
         f"| backbone | {make_backbone(**detector).describe()} |",
         f"| pixels when scoring | {decided['preprocessing']['name']} |",
-        f"| pixels in training | resize {training['resize']}, random crop {training['crop']}, "
-        f"flip {training['flip']}{_spoilt(training)} |",
-        f"| recipe | Adam {training['learning_rate']:g}, batch {training['batch_size']}, "
-        f"{training['epochs']} epochs, seed {training['seed']}, {training['precision']} |",
+        *(
+            []
+            if features
+            else [
+                f"| pixels in training | resize {training['resize']}, random crop {training['crop']}, "
+                f"flip {training['flip']}{_degraded(training)} |",
+                f"| recipe | Adam {training['learning_rate']:g}, batch {training['batch_size']}, "
+                f"{training['epochs']} epochs, seed {training['seed']}, {training['precision']} |",
+            ]
+        ),
+        *(["| recipe | logistic regression on features |"] if features else []),
+        f"| method | {method.source} |",
         f"| backend | {decided['backend']} |",
         f"| finished | {datetime.date.today().isoformat()} |",
         f"| unreadable images | {len(unreadable)} |",
@@ -52,9 +63,9 @@ def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) 
         "",
         "## What it cannot do",
         "",
-        "NPR reads single grey levels between neighbouring pixels. JPEG compression, resizing and",
-        "screenshots remove or imitate that trace: a low score on such a picture says nothing. Face",
-        "swaps pasted into a photograph are not detected either. Judge it on data like yours",
+        "JPEG compression, resizing and screenshots remove or imitate the traces that generators leave:",
+        "a low score on such a picture says nothing until it was measured (`npr-keras robustness`). Face",
+        "swaps pasted into a photograph are not detected. Evaluate it on data like yours",
         "(`npr-keras eval`) before relying on it.",
         "",
         "## Versions",
@@ -67,7 +78,7 @@ def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) 
     return "\n".join(lines)
 
 
-def _spoilt(training: dict) -> str:
+def _degraded(training: dict) -> str:
     """What else is done to images in training, where anything is."""
     said = ""
     if training["blur"]:

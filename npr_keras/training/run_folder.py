@@ -176,6 +176,7 @@ def _completed(settings: dict, new: dict) -> dict:
     for measured in ("calibration", "robustness"):
         detector.pop(measured, None)
     completed = {"training": training, "representation": layer, "detector": detector}
+    completed["method"] = settings.get("method", "npr")  # 0.1 knew no other
     completed["simulated"] = settings.get(
         "simulated", new.get("simulated", False)
     )  # 0.1 did not say

@@ -5,11 +5,13 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import said
 
 from npr_keras.config import PROTOCOLS
 from npr_keras.data.folder import find_sets
 from npr_keras.errors import CheckpointError, TooManyUnreadableError
 from npr_keras.evaluation.evaluate import evaluate
+from npr_keras.evaluation.robustness import measure_robustness
 from npr_keras.runtimes.foreign import is_foreign
 from npr_keras.runtimes.open import open_predictor
 
@@ -83,6 +85,26 @@ def test_what_is_no_file_of_scores(tmp_path):
         open_predictor(tmp_path / "gone.csv")
     assert is_foreign("pkg.module:function") and not is_foreign("C:/models/npr")
     assert not is_foreign("saved_models/npr") and not is_foreign("grpc://127.0.0.1:8500/npr")
+
+
+def test_what_needs_one_of_our_models(sets, tmp_path, monkeypatch, invoke):
+    """Perturbed files would be scored as they are: the same figure under every condition."""
+    (images,) = sets
+    scores = write(tmp_path / "s.csv", [(r.path, float(r.label)) for r in images.records])
+    with pytest.raises(CheckpointError, match="nothing can be done to their images"):
+        measure_robustness(open_predictor(scores), images.records, NATIVE, [("jpeg", 50)])
+    for command in (
+        ["calibrate", "--data", tmp_path / "sets"],
+        ["export"],
+        ["explain", "a.png", "--out", tmp_path],
+    ):
+        done = invoke(*command, "--model", scores)
+        assert "is not one of our models" in said(done)
+    (tmp_path / "fails.py").write_text("def predict(path):\n    raise KeyError('no such layer')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(CheckpointError, match=r"fails:predict fails for .*no such layer"):
+        evaluate(open_predictor("fails:predict"), sets, NATIVE)
+    del sys.modules["fails"]
 
 
 def test_at_the_command_line(invoke, sets, tmp_path):
