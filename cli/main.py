@@ -8,7 +8,10 @@ import sys
 
 import click
 
-from npr_keras import __version__
+try:
+    from npr_keras import __version__
+except ImportError as error:  # NPR_PLUGINS names what is not there
+    sys.exit(f"Error: {error}")
 from npr_keras.errors import NPRKerasError
 
 # Command -> the module in npr_keras_cli.commands that holds it, in the order of the help.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from npr_keras.config import TrainingConfig
 from npr_keras.errors import ConfigError
 
 
@@ -164,3 +166,9 @@ def get_method(name: str) -> Method:
     if name not in DETECTORS:
         raise ConfigError(f"Unknown detector. Known: {', '.join(DETECTORS)}. Received: {name!r}")
     return DETECTORS[name]
+
+
+def recipe_of(method: Method, config: TrainingConfig | None = None) -> TrainingConfig:
+    """A recipe, by default the method's; features are fitted once, whatever it says of epochs."""
+    recipe = config or TrainingConfig.from_dict(method.recipe)
+    return dataclasses.replace(recipe, epochs=1) if method.fitted == "features" else recipe

@@ -21,8 +21,9 @@ LEVELS = [
     ["npr_keras.forensics"],
     ["npr_keras.layers", "npr_keras.data"],
     ["npr_keras.profile"],
+    ["npr_keras.detectors"],
     ["npr_keras.config", "npr_keras.versions", "npr_keras.atomic", "npr_keras.cache"],
-    ["npr_keras.settings", "npr_keras.tables", "npr_keras.detectors", "npr_keras.packages"],
+    ["npr_keras.settings", "npr_keras.tables", "npr_keras.packages"],
     ["npr_keras.errors"],
 ]
 LEVEL = {package: depth for depth, packages in enumerate(LEVELS) for package in packages}

@@ -8,7 +8,7 @@ import pytest
 
 from npr_keras.config import PROTOCOLS
 from npr_keras.data.folder import find_sets, find_source
-from npr_keras.detectors import DETECTORS
+from npr_keras.detectors import DETECTORS, recipe_of
 from npr_keras.errors import CheckpointError, ConfigError
 from npr_keras.evaluation.evaluate import evaluate
 from npr_keras.explanation.maps import explain
@@ -24,7 +24,7 @@ from npr_keras.models.backbones.base import described, make_backbone
 from npr_keras.runtimes.keras_file import KerasPredictor
 from npr_keras.tables import BACKBONES, REPRESENTATIONS
 from npr_keras.training import train
-from npr_keras.training.methods import detector_for, pixels_of, recipe_of
+from npr_keras.training.methods import detector_for, pixels_of
 
 WITHOUT_MAP = {"frank", "durall"}
 

@@ -4,6 +4,7 @@ import json
 import textwrap
 
 import pytest
+from conftest import error_of
 from PIL import Image
 
 FILES = {
@@ -138,6 +139,12 @@ def plugin(tmp_path, make_set, monkeypatch):
     monkeypatch.setenv("NPR_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
     return tmp_path
+
+
+def test_a_plugin_that_is_not_there(plugin, monkeypatch, cli):
+    monkeypatch.setenv("NPR_PLUGINS", "rows,gone")
+    done = cli("info")
+    assert "NPR_PLUGINS names gone, which cannot be imported" in error_of(done)
 
 
 def test_taken_through_the_commands(plugin, run_python):

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from npr_keras.config import PROTOCOLS, TrainingConfig
-from npr_keras.detectors import DETECTORS, get_method
+from npr_keras.detectors import DETECTORS, get_method, recipe_of
 from npr_keras.errors import ConfigError
 from npr_keras_cli.backend import backend_option
 from npr_keras_cli.options import (
@@ -116,7 +116,7 @@ def command(**options):
             "does not come with this package."
         )
     typed = {**given(RECIPE), "max_unreadable": options["max_unreadable"]}
-    config = TrainingConfig.from_dict({**method.recipe, **typed})
+    config = recipe_of(method, TrainingConfig.from_dict({**method.recipe, **typed}))
     result = _train(config, options)
     if options["as_json"]:
         click.echo(json_text(result), nl=False)

@@ -15,7 +15,7 @@ from npr_keras.config import PROTOCOLS, Preprocessing, TrainingConfig
 from npr_keras.data.dataset import TrainingImages
 from npr_keras.data.records import Source, count_labels
 from npr_keras.data.unreadable import Unreadable
-from npr_keras.detectors import get_method
+from npr_keras.detectors import get_method, recipe_of
 from npr_keras.errors import NPRKerasError, RunError
 from npr_keras.evaluation.evaluate import metrics_of
 from npr_keras.models import Detector
@@ -27,7 +27,7 @@ from npr_keras.runtimes.keras_file import KerasPredictor
 from npr_keras.scoring.records import score_records
 from npr_keras.simulation.plan import is_simulated
 from npr_keras.training.linear import fit_head
-from npr_keras.training.methods import begin, detector_for, pixels_of, recipe_of, require_size
+from npr_keras.training.methods import begin, detector_for, pixels_of, require_size
 from npr_keras.training.model_card import model_card
 from npr_keras.training.run_folder import RunFolder
 from npr_keras.versions import versions

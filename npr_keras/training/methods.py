@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 
 import keras
@@ -11,19 +10,13 @@ import numpy as np
 from npr_keras.config import PROTOCOLS, Preprocessing, TrainingConfig
 from npr_keras.data.dataset import TrainingImages
 from npr_keras.data.stream import stream_pixels
-from npr_keras.detectors import Method
+from npr_keras.detectors import Method, recipe_of
 from npr_keras.errors import ConfigError
 from npr_keras.layers.representation import make_representation
 from npr_keras.models import Detector
 from npr_keras.models.backbones.base import Backbone, make_backbone
 from npr_keras.models.official import load_backbone, load_pth
 from npr_keras.profile import ModelProfile
-
-
-def recipe_of(method: Method, config: TrainingConfig | None = None) -> TrainingConfig:
-    """A recipe, by default the method's; features are fitted once, whatever it says of epochs."""
-    recipe = config or TrainingConfig.from_dict(method.recipe)
-    return dataclasses.replace(recipe, epochs=1) if method.fitted == "features" else recipe
 
 
 def pixels_of(method: Method, config: TrainingConfig | None = None) -> Preprocessing:
