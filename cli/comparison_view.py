@@ -12,7 +12,10 @@ from npr_keras.report.tables import (
 )
 from npr_keras_cli.console import stdout, wrapped
 
-_HEAD = f"{'':26}{'acc':>6}{'AP':>7}{'acc: difference':>20} {'AP: difference':>20}"
+_NAME, _DIFFERENCE = 21, 23  # columns: -86.6 [-92.8, -80.2]* has 21
+_HEAD = f"{'':{_NAME}}{'acc':>6}{'AP':>7}" + "".join(
+    f"{f'{figure}: difference':>{_DIFFERENCE - 1}} " for figure in ("acc", "AP")
+)
 
 
 def show_comparison(report: dict) -> None:
@@ -26,13 +29,13 @@ def show_comparison(report: dict) -> None:
         count = len(indices_of(report, title))
         name = title or "the sets"
         stdout().print(f"{name}, mean over {count}", style="bold", markup=False)
-        stdout().print(_HEAD, style="bold")
+        stdout().print(_HEAD.rstrip(), style="bold")
         for row in comparison_rows(report, title):
             _line(row)
         stdout().print()
     if len(titles) > 1:
         stdout().print(f"All {len(report['models'][0]['sets'])} sets", style="bold")
-        stdout().print(_HEAD, style="bold")
+        stdout().print(_HEAD.rstrip(), style="bold")
         for model in report["models"]:
             _line(_over_all(model))
         stdout().print()
@@ -58,8 +61,8 @@ def _over_all(model: dict) -> dict:
 
 
 def _line(row: dict) -> None:
-    name = row["name"] if len(row["name"]) <= 26 else f"{row['name'][:25]}…"
-    text = f"{name:26}{row['accuracy']:>6}{row['average_precision']:>7}"
-    text += f"{row.get('accuracy_difference', ''):>21}"
-    text += f"{row.get('average_precision_difference', ''):>21}"
+    name = row["name"] if len(row["name"]) <= _NAME else f"{row['name'][: _NAME - 1]}…"
+    text = f"{name:{_NAME}}{row['accuracy']:>6}{row['average_precision']:>7}"
+    text += f"{row.get('accuracy_difference', ''):>{_DIFFERENCE}}"
+    text += f"{row.get('average_precision_difference', ''):>{_DIFFERENCE}}"
     stdout().print(text.rstrip(), markup=False, style="dim" if row["published"] else "")

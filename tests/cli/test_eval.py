@@ -112,8 +112,9 @@ def test_detectors_side_by_side(invoke, stub_models, sets, tmp_path):
     assert {r["model"] for r in csv.DictReader((tmp_path / "s.csv").open())} == {"at127", "at125"}
 
 
-def test_compare(invoke, stub_models, sets, tmp_path):
-    models = ["--model", "runs/at127.keras", "--model", "runs/at125"]
+@pytest.mark.parametrize("other", ["at125", "at0"])  # at0: differences of two digits
+def test_compare(invoke, stub_models, sets, tmp_path, other):
+    models = ["--model", "runs/at127.keras", "--model", f"runs/{other}"]
     command = ["compare", *EVAL[1:], "--data", sets, *models]
     done = invoke(*command, "--report", tmp_path / "r.json")
     assert done.returncode == 0, done.stderr
@@ -123,8 +124,9 @@ def test_compare(invoke, stub_models, sets, tmp_path):
     found = second["differences"]["mean"]["accuracy"]
     assert found[0] == pytest.approx(second["mean"]["accuracy"] - first["mean"]["accuracy"])
     assert found[1] <= found[0] <= found[2]
-    (line,) = [text for text in done.stdout.splitlines() if text.startswith("at125")]
+    (line,) = [text for text in done.stdout.splitlines() if text.startswith(other)]
     assert f"{100 * found[0]:+.1f} [" in line
+    assert len(re.split(r" {2,}", line)) == 5, "a cell touches the next"
 
 
 def test_more_detectors_than_fit(invoke, stub_models, sets):
