@@ -8,8 +8,9 @@ from npr_keras_cli.console import stdout
 def show_explanations(found) -> int:
     """Prints each pair of a prediction and its figure; returns how many could not be read."""
     unreadable = 0
-    stdout().print("probability  verdict       figure", style="bold")
-    for prediction, figure in found:
+    for place, (prediction, figure) in enumerate(found):
+        if place == 0:  # a detector that cannot be explained says so without a table
+            stdout().print("probability  verdict       figure", style="bold")
         if figure is None:
             unreadable += 1
             line = f"{'–':>11}  {'unreadable':12}  {prediction.error}"

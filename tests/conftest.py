@@ -1,6 +1,7 @@
 """Fixtures: small image trees, and a process with another backend or without a package."""
 
 import os
+import random as python_random
 import re
 import subprocess
 import sys
@@ -31,6 +32,12 @@ class _Hiding:
         return getattr(self.finder, name)
 sys.meta_path[:] = [_Hiding(finder, {name!r}) for finder in sys.meta_path]
 """
+
+
+@pytest.fixture(autouse=True)
+def _equal_weights():
+    """Every run of a test meets the same first weights: Keras draws its seeds from `random`."""
+    python_random.seed(0)
 
 
 @pytest.fixture

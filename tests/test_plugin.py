@@ -160,3 +160,4 @@ def test_taken_through_the_commands(plugin, run_python):
     assert (plugin / "figures/picture-explained.png").exists()
     assert (plugin / "saved_models/whole/1/saved_model.pb").exists()
     assert "no map of where" in " ".join(done.stderr.split())
+    assert "verdict" not in list(steps.values())[-1]  # no table above the refusal

@@ -115,6 +115,10 @@ def command(**options):
             f"--detector {options['detector']} needs {method.brings}: give it by --weights FILE. It "
             "does not come with this package."
         )
+    if options["weights"] and not Path(options["weights"]).is_file():
+        raise ConfigError(
+            f"--weights is a PyTorch checkpoint. There is no file {options['weights']}"
+        )
     typed = {**given(RECIPE), "max_unreadable": options["max_unreadable"]}
     config = recipe_of(method, TrainingConfig.from_dict({**method.recipe, **typed}))
     result = _train(config, options)
