@@ -32,6 +32,8 @@ test: $(INSTALLED) lint
 # repetitions of an interval.
 slow: $(INSTALLED)
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2 -m "slow and not golden"
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -n 2 -m "slow and every_backend and not golden"
+	JAX_DISABLE_MOST_OPTIMIZATIONS=1 KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m "slow and every_backend and not golden"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -71,6 +71,7 @@ PROTOCOLS: dict[str, Preprocessing] = {
     for p in (
         Preprocessing("resize256", resize=256),
         Preprocessing("resize256_centercrop224", resize=256, crop=224),
+        Preprocessing("resize380", resize=380),
         Preprocessing("native", even=True),
         Preprocessing("centercrop", crop=224, even=True),
         Preprocessing("centercrop256", crop=256, even=True),

@@ -22,8 +22,9 @@ class Method:
             `npr_keras.models.backbones.base.make_backbone`.
         recipe: Fields of `npr_keras.config.TrainingConfig`, where they are not the official NPR's.
         protocol: How it makes pixels when it scores; "" leaves that to the recipe.
-        fitted: "gradient", the whole network by Adam; or "features", the last layer alone, by
-            logistic regression on features that are computed once.
+        fitted: "gradient", the whole network by Adam; "features", the last layer alone, by logistic
+            regression on features that are computed once; or "never": its training was not
+            published, and official weights become one of our files by `npr-keras convert`.
         source: The paper, and what in it.
         fake_class: Which of two outputs says generated, in official checkpoints that have two; None
             where they have one.
@@ -103,6 +104,21 @@ DETECTORS: dict[str, Method] = {
         "resize256",
         source="Qian et al., ECCV 2020, its first branch; there is no official code; not pretrained",
     ),
+    "f3net-lfs": Method(
+        "F3Net (LFS)",
+        {"layer": "local-frequency"},
+        {
+            "backbone": "xception",
+            "widths": (128, 256, 728),
+            "middle": 8,
+            "exit": True,
+            "first_stride": 1,
+        },
+        {"learning_rate": 2e-4, "crop": 256},
+        "resize256",
+        source="Qian et al., ECCV 2020, its second branch, of which the author of the public code says "
+        "that something is wrong with it; not pretrained",
+    ),
     "bihpf": Method(
         "BiHPF (after the description)",
         {"layer": "bihpf", "side": 224},
@@ -110,6 +126,14 @@ DETECTORS: dict[str, Method] = {
         _ADAM,
         "resize256_centercrop224",
         source="after the description of Jeong et al., WACV 2022; no reproduction: there is no code",
+    ),
+    "frepgan": Method(
+        "FrePGAN (after the description)",
+        {"layer": "perturbation", "side": 224},
+        {**_RESNET_50, "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)},
+        _ADAM,
+        "resize256_centercrop224",
+        source="after the description of Jeong et al., AAAI 2022; no reproduction: there is no code",
     ),
     "patchfor": Method(
         "Patchfor",
@@ -129,6 +153,16 @@ DETECTORS: dict[str, Method] = {
         source="Tan et al., CVPR 2023; by whole images, and not pretrained",
         brings="the discriminator of StyleGAN for 256 x 256 bedrooms, converted (CC BY-NC 4.0)",
     ),
+    "dire": Method(
+        "DIRE",
+        {"layer": "diffusion-error", "side": 256},
+        {**_RESNET_50, "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)},
+        {**_ADAM, "crop": 256},
+        "resize256",
+        source="Wang et al., ICCV 2023, in memory; by whole images, and not pretrained; needs a GPU, the "
+        "torch backend and diffusers",
+        brings="an unconditional diffusion model for 256 x 256 pixels, a folder that diffusers reads",
+    ),
     "univfd": Method(
         "UnivFD",
         {"layer": "pixels"},
@@ -138,6 +172,28 @@ DETECTORS: dict[str, Method] = {
         "features",
         source="Ojha, Li, Lee, CVPR 2023: a linear classifier on CLIP's features",
         brings="CLIP ViT-L/14's state dict (OpenAI, MIT)",
+    ),
+    "sbi": Method(
+        "Self-blended images",
+        {"layer": "pixels"},
+        {"backbone": "efficientnet"},
+        {"learning_rate": 1e-3, "resize": 380, "crop": 380},
+        "resize380",
+        source="Shiohara, Yamasaki, CVPR 2022: EfficientNet-B4, to be trained on the pairs of "
+        "`npr-keras data reconstruct --decoder self-blend`; by Adam, not pretrained",
+        fake_class=1,
+        weights="its own, academic and non-commercial",
+    ),
+    "gandetection": Method(
+        "GANDetection",
+        {"layer": "pixels"},
+        {"backbone": "gandetection"},
+        {"resize": 256, "crop": 256},
+        "resize256",
+        "never",
+        source="Mandelli et al., ICIP 2022: five EfficientNet-B4 over patches of 128 pixels",
+        weights="GPL-3.0",
+        brings="the five networks' weights, method_A.pth to method_E.pth in a folder (GPL-3.0)",
     ),
     "safe": Method(
         "SAFE",

@@ -32,6 +32,9 @@ REPRESENTATIONS: dict[str, str] = {
     "bands": "npr_keras.layers.dct:FrequencyBands",
     "spectrum": "npr_keras.layers.spectrum:AzimuthalSpectrum",
     "gradient": "npr_keras.layers.gradient:GradientMap",
+    "local-frequency": "npr_keras.layers.local_frequency:LocalFrequencies",
+    "perturbation": "npr_keras.layers.perturbation:FrequencyPerturbation",
+    "diffusion-error": "npr_keras.layers.diffusion_error:DiffusionError",
     "bihpf": "npr_keras.layers.bihpf:BilateralHighPass",
 }
 
@@ -40,6 +43,8 @@ BACKBONES: dict[str, str] = {
     "resnet": "npr_keras.models.backbones.resnet:ResNet",
     "ferretnet": "npr_keras.models.backbones.ferretnet:FerretNet",
     "xception": "npr_keras.models.backbones.xception:Xception",
+    "efficientnet": "npr_keras.models.backbones.efficientnet:EfficientNet",
+    "gandetection": "npr_keras.models.backbones.gandetection:GANDetection",
     "flat": "npr_keras.models.backbones.flat:Flat",
     "vector": "npr_keras.models.backbones.vector:Vector",
     "vit": "npr_keras.models.backbones.vit:ViT",

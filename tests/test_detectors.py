@@ -1,29 +1,35 @@
 """Every row of the table of detectors by one contract: trained, evaluated, exported, explained."""
 
 import dataclasses
+import types
 
 import keras
 import numpy as np
 import pytest
+from conftest import error_of
+from keras.layers import Identity
+from keras.src.applications.efficientnet import EfficientNet
 
-from npr_keras.config import PROTOCOLS
+from npr_keras.config import IMAGENET_MEAN, IMAGENET_STD, PROTOCOLS
 from npr_keras.data.folder import find_sets, find_source
 from npr_keras.detectors import DETECTORS, recipe_of
-from npr_keras.errors import CheckpointError, ConfigError
+from npr_keras.errors import CheckpointError, ConfigError, MissingPackageError
 from npr_keras.evaluation.evaluate import evaluate
 from npr_keras.explanation.maps import explain
 from npr_keras.layers.bihpf import BilateralHighPass
 from npr_keras.layers.dct import FrequencyBands, LogDCT
+from npr_keras.layers.diffusion_error import DiffusionError
 from npr_keras.layers.gradient import GradientMap
 from npr_keras.layers.median import MedianResidual
 from npr_keras.layers.patches import MeanProbability
+from npr_keras.layers.perturbation import FrequencyPerturbation
 from npr_keras.layers.spectrum import AzimuthalSpectrum
 from npr_keras.layers.wavelet import WaveletHH
-from npr_keras.models import Detector, load_detector
+from npr_keras.models import Detector, load_detector, official, pth
 from npr_keras.models.backbones.base import described, make_backbone
 from npr_keras.runtimes.keras_file import KerasPredictor
 from npr_keras.tables import BACKBONES, REPRESENTATIONS
-from npr_keras.training import train
+from npr_keras.training import linear, train
 from npr_keras.training.methods import detector_for, pixels_of
 
 WITHOUT_MAP = {"frank", "durall"}
@@ -33,7 +39,7 @@ WITHOUT_MAP = {"frank", "durall"}
 def test_rows_name_what_is_there(name):
     row = DETECTORS[name]
     assert row.representation["layer"] in REPRESENTATIONS and row.backbone["backbone"] in BACKBONES
-    assert row.protocol in ("", *PROTOCOLS) and row.fitted in ("gradient", "features")
+    assert row.protocol in ("", *PROTOCOLS) and row.fitted in ("gradient", "features", "never")
     assert row.source and row.title
     recipe_of(row)
     backbone = make_backbone(**row.backbone)
@@ -222,6 +228,7 @@ class TestLayers:
         {"backbone": "xception", "widths": [8]},
         {"backbone": "xception", "widths": [8], "middle": 1, "exit": True},
         {"backbone": "resnet", "blocks": [1], "width": 4, "kernel": 7},
+        {"backbone": "efficientnet", "width": 0.25, "depth": 0.5, "nominal": 64},
     ])  # fmt: skip
     def test_backbones_travel(self, backbone, random, tmp_path):
         detector = Detector(make_backbone(**backbone))
@@ -249,3 +256,201 @@ def test_one_size_alone(make_set, tmp_path):
     detector = detector_for(DETECTORS["frank"])
     with pytest.raises(ConfigError, match=r"Received: 32 x 64\. Its own pixels are resize256"):
         KerasPredictor(detector).predict(np.zeros((1, 64, 32, 3), np.uint8))
+
+
+@pytest.mark.slow
+@pytest.mark.every_backend
+class TestEfficientNet:
+    SMALL = types.MappingProxyType({"width": 0.25, "depth": 0.1})
+
+    def test_beside_keras_own(self, random):
+        """`keras.applications` has the same network, padded for the image that it is built for."""
+        side = 70
+        detector = Detector(make_backbone("efficientnet", nominal=side, **self.SMALL), Identity())
+        theirs = EfficientNet(
+            0.25, 0.1, side, dropout_rate=0, weights=None, include_top=False, pooling="avg",
+            input_shape=(side, side, 3), name="theirs", weights_name="",
+        )  # fmt: skip
+        ours = [w for layer in detector.layers for w in layer.weights if "fc" not in w.path]
+        others = [w for w in theirs.weights if "normalization" not in w.path.split("/")[0]]
+        for one, other in zip(ours, others, strict=True):
+            drawn = random.normal(0, 0.2, one.shape).astype("float32")
+            drawn = abs(drawn) + 0.5 if "variance" in one.path or "gamma" in one.path else drawn
+            one.assign(drawn)
+            other.assign(drawn)
+        pixels = random.integers(0, 256, (2, side, side, 3), np.uint8)
+        features = keras.Model(detector.input, detector.head.input).predict_on_batch(pixels)
+        expected = theirs.predict_on_batch(pixels.astype("float32"))
+        np.testing.assert_allclose(features, expected, atol=2e-4 * np.abs(expected).max())
+
+    def test_gandetection(self, random, tmp_path):
+        """Patches cut out by hand, one network at a time."""
+        settings = {**self.SMALL, "nominal": 32, "networks": 2, "image": 48, "patch": 32}
+        backbone = make_backbone("gandetection", **settings)
+        detector = Detector(backbone, Identity())
+        for layer in detector.layers:
+            if hasattr(layer, "moving_variance"):  # or nothing would come through so many layers
+                layer.moving_variance.assign(np.full(layer.moving_variance.shape, 0.5, "float32"))
+        pixels = random.integers(0, 256, (3, 48, 48, 3), np.uint8)
+        pixels[0] = 128
+        expected = np.zeros(3)
+        for i, name in enumerate("AB"):
+            one = keras.Model(
+                detector.get_layer(f"{name}-patches").output,
+                detector.get_layer(f"{name}-classifier").output,
+            )
+            for k, image in enumerate(pixels / 255):
+                image = (image - IMAGENET_MEAN) / IMAGENET_STD
+                cut = [image[t : t + 32, x : x + 32] for t, x in backbone.places(i)]
+                real, generated = one.predict_on_batch(np.stack(cut).astype("float32")).T
+                sure = generated.max() if (generated > real).any() else -real.max()
+                expected[k] += sure / 2
+        assert len(backbone.places(0)) == 200 and backbone.places(0) == backbone.places(0)
+        assert backbone.places(1) == [(t, x) for t in (0, 8, 16) for x in (0, 8, 16)]
+        found = detector.predict_on_batch(pixels)[:, 0]
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+        assert detector.side == 48 and np.ptp(found) > 1e-3
+        detector.save(tmp_path / "model.keras")
+        again = load_detector(tmp_path / "model.keras").predict_on_batch(pixels)[:, 0]
+        np.testing.assert_allclose(again, found, atol=1e-6)
+
+    def test_five_checkpoints_in_a_folder(self, tmp_path):
+        settings = {**self.SMALL, "nominal": 32, "networks": 2, "image": 40, "patch": 32}
+        detector = Detector(make_backbone("gandetection", **settings), Identity())
+        other = Detector(make_backbone("gandetection", **settings), Identity())
+        state = {k: official._to_official(np.array(keras.ops.convert_to_numpy(v)), kind)
+                 for k, (v, kind) in official.name_map(detector).items()}  # fmt: skip
+        assert "B.efficientnet._blocks.0._depthwise_conv.weight" in state
+        for name in "AB":
+            part = {k[2:]: v for k, v in state.items() if k.startswith(name)}
+            pth.save_pth(part, tmp_path / f"method_{name}.pth")
+        official.from_state_dict(other, pth.load_pths(tmp_path))
+        for ours, theirs in zip(detector.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        with pytest.raises(CheckpointError, match=r"No PyTorch checkpoint \(\.pth\) in"):
+            pth.load_pths(tmp_path.parent / tmp_path.name / "..")
+
+
+@pytest.mark.every_backend
+class TestLearnedPerturbation:
+    def test_transform_and_back(self, random):
+        """The generator taken out, what is left of the way is the identity, tanh behind it."""
+        seen = []
+
+        class Nothing(keras.layers.Layer):
+            def call(self, spectrum):
+                seen.append(spectrum)
+                return spectrum
+
+        class Bare(FrequencyPerturbation):
+            def build(self, input_shape):
+                self.generator = Nothing()
+
+        layer = Bare(16)
+        x = random.uniform(-1, 1, (2, 16, 16, 3)).astype("float32")
+        layer.build(x.shape)
+        made = keras.ops.convert_to_numpy(layer.perturbation(keras.ops.convert_to_tensor(x)))
+        np.testing.assert_allclose(made, np.tanh(x), atol=1e-5)
+        spectrum = np.fft.fft2(x, axes=(1, 2), norm="ortho")
+        expected = np.concatenate([spectrum.real, spectrum.imag], axis=-1)
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(seen[0]), expected, atol=1e-4)
+
+    @pytest.mark.slow
+    def test_three_learn(self, random, tmp_path):
+        """The perturbation, its discriminator, and the classifier, which moves none of them."""
+        layer = FrequencyPerturbation(16, width=2, name="representation")
+        detector = Detector(make_backbone("resnet", blocks=[1], width=4), layer)
+        detector.compile(
+            "sgd", keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False
+        )
+        x = random.integers(0, 256, (4, 16, 16, 3)).astype("float32")
+        y = np.array([[0], [1], [0], [1]], "float32")
+        before = [w.copy() for w in layer.get_weights()]
+        detector.train_on_batch(x, y)
+        assert all(
+            np.abs(a - b).max() > 0 for a, b in zip(before, layer.get_weights(), strict=True)
+        )
+        layer.weight = 0.0
+        still = FrequencyPerturbation(16, width=2, weight=0.0, name="representation")
+        quiet = Detector(make_backbone("resnet", blocks=[1], width=4), still)
+        quiet.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False)
+        before = [w.copy() for w in still.get_weights()]
+        quiet.train_on_batch(x, y)
+        for a, b in zip(before, still.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+        expected = detector.predict_on_batch(x)
+        detector.save(tmp_path / "model.keras")
+        found = load_detector(tmp_path / "model.keras").predict_on_batch(x)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.every_backend
+class TestDiffusionError:
+    ALPHAS = np.cumprod(1 - np.linspace(1e-4, 0.02, 100))
+
+    def test_beside_numpy(self, random):
+        layer = DiffusionError(16, steps=10)
+        x = random.uniform(-1, 1, (2, 16, 16, 3)).astype("float32")
+        if keras.backend.backend() != "torch":
+            with pytest.raises(ConfigError, match=r"runs on PyTorch\. Give --backend torch"):
+                layer(x)
+            return
+        layer.model, layer.alphas = lambda x, t: 0.3 * x + t / 1000, self.ALPHAS
+        found = keras.ops.convert_to_numpy(layer(keras.ops.convert_to_tensor(x)))
+        z, times = x.astype(np.float64), list(range(0, 100, 10))
+        ladder = [*self.ALPHAS[times], 0.0]
+        path = [(t, ladder[i], ladder[i + 1]) for i, t in enumerate(times)]
+        path += [(t, ladder[i], ladder[i - 1] if i else 1.0) for i, t in enumerate(times)][::-1]
+        for t, now, then in path:
+            image = np.clip((z - np.sqrt(1 - now) * (0.3 * z + t / 1000)) / np.sqrt(now), -1, 1)
+            noise = (z - np.sqrt(now) * image) / np.sqrt(1 - now)
+            z = np.sqrt(then) * image + np.sqrt(1 - then) * noise
+        levels = np.floor(np.clip(np.abs(x - z) * 127.5, 0, 255))
+        back = np.round((found * IMAGENET_STD + IMAGENET_MEAN) * 255)
+        assert (np.abs(back - levels) <= 1).all() and (back != levels).mean() < 0.01
+        assert levels.max() > 5
+
+    def test_what_is_brought(self, tmp_path):
+        layer = DiffusionError(16)
+        with pytest.raises(CheckpointError, match="Expected the folder of a diffusers pipeline"):
+            layer.bring(tmp_path / "gone")
+        layer.bring(tmp_path)
+        assert DiffusionError.from_config(layer.get_config()).pipeline == str(tmp_path)
+        if keras.backend.backend() == "torch":
+            with pytest.raises(MissingPackageError, match="pip install"):
+                layer(np.zeros((1, 16, 16, 3), "float32"))
+
+
+def test_features_outlive_an_interruption(make_set, tmp_path, monkeypatch):
+    """What was computed before a kill is not computed again, and the fit is the same."""
+    make_set(tmp_path / "source" / "train" / "x", 5, size=256)
+    source = find_source(tmp_path / "source")
+    whole = train(source, out=tmp_path / "whole", method="durall")
+    monkeypatch.setattr(linear, "_KEPT_AT_ONCE", 2)
+    recipe = dataclasses.replace(recipe_of(DETECTORS["durall"]), batch_size=2)
+    counted, asked = [], linear.Features.predict
+
+    def predict(self, images):
+        counted.append(len(images))
+        if sum(counted) == 6:
+            raise KeyboardInterrupt
+        return asked(self, images)
+
+    monkeypatch.setattr(linear.Features, "predict", predict)
+    with pytest.raises(KeyboardInterrupt):
+        train(source, recipe, out=tmp_path / "killed", method="durall")
+    (folder,) = (tmp_path / "killed").glob("features-*")
+    assert len(list(folder.iterdir())) == 2
+    counted[:] = [100]
+    found = train(source, recipe, out=tmp_path / "killed", method="durall")
+    assert sum(counted[1:]) == 6  # of 10
+    for ours, theirs in zip(
+        whole.detector.get_weights(), found.detector.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    assert not folder.exists()
+
+
+def test_what_is_never_trained(invoke, tmp_path):
+    done = invoke("train", "--detector", "gandetection", "--source", tmp_path)
+    assert "npr-keras convert --detector gandetection FOLDER model.keras" in error_of(done)

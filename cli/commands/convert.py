@@ -37,11 +37,13 @@ def command(source, target, detector, protocol, overwrite, backend):
     \b
     npr-keras convert NPR.pth model.keras
     npr-keras convert ferretnet-s-median-3.pth ferretnet.keras --detector ferretnet
+    npr-keras convert gandetection_weights/ gandetection.keras --detector gandetection
     npr-keras convert saved_models/npr/model.keras NPR.pth
     """
     if os.path.exists(target) and not overwrite:
         raise ConfigError(f"{target} exists. Give --overwrite to replace it.")
-    to_keras = source.endswith(OFFICIAL) and target.endswith(".keras")
+    several = os.path.isdir(source) and get_method(detector).fitted == "never"
+    to_keras = (source.endswith(OFFICIAL) or several) and target.endswith(".keras")
     to_official = target.endswith(OFFICIAL) and not source.endswith(OFFICIAL)
     if not to_keras and not to_official:
         raise ConfigError(
@@ -49,7 +51,7 @@ def command(source, target, detector, protocol, overwrite, backend):
             f"Received: {source} and {target}"
         )
     import_tensorflow_quietly()
-    from npr_keras.models import load_detector, official, save_detector
+    from npr_keras.models import load_detector, official, pth, save_detector
     from npr_keras.profile import ModelProfile
     from npr_keras.training.methods import detector_for
 
@@ -57,10 +59,11 @@ def command(source, target, detector, protocol, overwrite, backend):
         method = get_method(detector)
         profile = ModelProfile(PROTOCOLS[protocol]) if protocol else None
         made = detector_for(method, profile=profile)
-        official.from_state_dict(made, official.load_pth(source), method.fake_class)
+        state = pth.load_pths(source) if several else pth.load_pth(source)
+        official.from_state_dict(made, state, method.fake_class)
         save_detector(made, target)
     else:
-        official.save_pth(official.to_state_dict(load_detector(source)), target)
+        pth.save_pth(official.to_state_dict(load_detector(source)), target)
     from npr_keras_cli.console import say
 
     say(f"Wrote {target}")

@@ -110,15 +110,18 @@ def command(**options):
     from npr_keras.report.text import json_text
 
     method = get_method(options["detector"])
+    if method.fitted == "never":
+        raise ConfigError(
+            f"How {method.title} was trained was not published. Its weights, if you have them, become a "
+            f"detector by: npr-keras convert --detector {options['detector']} FOLDER model.keras"
+        )
     if method.brings and not options["weights"]:
         raise ConfigError(
             f"--detector {options['detector']} needs {method.brings}: give it by --weights FILE. It "
             "does not come with this package."
         )
-    if options["weights"] and not Path(options["weights"]).is_file():
-        raise ConfigError(
-            f"--weights is a PyTorch checkpoint. There is no file {options['weights']}"
-        )
+    if options["weights"] and not Path(options["weights"]).exists():
+        raise ConfigError(f"--weights is a PyTorch checkpoint. There is no {options['weights']}")
     typed = {**given(RECIPE), "max_unreadable": options["max_unreadable"]}
     config = recipe_of(method, TrainingConfig.from_dict({**method.recipe, **typed}))
     result = _train(config, options)

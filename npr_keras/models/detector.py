@@ -195,11 +195,14 @@ def _network(backbone: Backbone, representation):
             data_format=fast_data_format(), dtype=precise, name=backbone.pool_name
         )(x)
     bound = 1 / math.sqrt(x.shape[-1])  # torch.nn.Linear's default for weight and bias
+    starts = [initializers.RandomUniform(-bound, bound) for _ in range(2)]
+    if backbone.head_starts:
+        starts = [initializers.Constant(value) for value in backbone.head_starts]
     outputs = layers.Dense(
         1,
-        kernel_initializer=initializers.RandomUniform(-bound, bound),
+        kernel_initializer=starts[0],
         kernel_regularizer=regularizers.L2(backbone.head_l2) if backbone.head_l2 else None,
-        bias_initializer=initializers.RandomUniform(-bound, bound),
+        bias_initializer=starts[1],
         dtype=precise,
         name=backbone.head_name,
     )(x)

@@ -6,29 +6,19 @@ The network is the same, so this is a matter of names and of axes: PyTorch keeps
 
 from __future__ import annotations
 
-import io
 import os
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from npr_keras.atomic import replacing
 from npr_keras.errors import CheckpointError
 from npr_keras.layers.npr import NPR
 from npr_keras.models.backbones.base import make_backbone
-from npr_keras.packages import import_needed
+from npr_keras.models.pth import bare_name, load_pth
 
 # Steps that PyTorch's batch norm has counted. Nothing reads it at momentum 0.1.
 _COUNTER = "num_batches_tracked"
-_WRAPPERS = ("model", "state_dict", "model_state_dict", "net", "network", "weights")
-_PREFIXES = (
-    "module.",
-    "_orig_mod.",
-    "model.",
-    "net.",
-)  # of DataParallel, torch.compile, and holders
 
 
 def name_map(detector) -> dict[str, tuple[Any, str]]:
@@ -78,7 +68,7 @@ def from_state_dict(
         CheckpointError: Naming every missing and unexpected key and every wrong shape.
     """
     names = name_map(detector)
-    given = {_bare(key): value for key, value in state.items()}
+    given = {bare_name(key): value for key, value in state.items()}
     prefix = _common_prefix(given, names)
     given = {key.removeprefix(prefix): value for key, value in given.items()}
     given = {key: value for key, value in given.items() if not key.endswith(_COUNTER)}
@@ -122,7 +112,7 @@ def load_backbone(detector, path: str | os.PathLike) -> int:
     Raises:
         CheckpointError: If it is not a checkpoint of this backbone. Nothing is changed then.
     """
-    state = {_bare(key): value for key, value in load_pth(path).items()}
+    state = {bare_name(key): value for key, value in load_pth(path).items()}
     head = {id(variable) for variable in detector.head.weights}
     names = {k: v for k, v in name_map(detector).items() if id(v[0]) not in head}
     missing = [key for key in names if key not in state]
@@ -161,13 +151,6 @@ def _common_prefix(given, names) -> str:
     return ends[0] if len(ends) == 1 and all(key.startswith(ends[0]) for key in given) else ""
 
 
-def _bare(key: str) -> str:
-    """A parameter's name without what wrapped its module, in any order and number."""
-    while prefix := next((p for p in _PREFIXES if key.startswith(p)), ""):
-        key = key.removeprefix(prefix)
-    return key
-
-
 def _require_official(detector):
     layer, backbone = detector.representation, detector.backbone
     options = [getattr(layer, name, None) for name in ("window", "reference", "scale", "padding")]
@@ -186,80 +169,6 @@ def _require_official(detector):
             "become an official checkpoint, which holds weights alone. "
             f"Received: {', '.join(differing)}"
         )
-
-
-def load_pth(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Reads an official checkpoint: a bare state dict, or one wrapped under `model`.
-
-    Loaded with `weights_only`, so that a file from elsewhere can not run code.
-
-    Raises:
-        CheckpointError: If the file is missing, broken, or holds something else.
-        MissingPackageError: If PyTorch is not installed.
-    """
-    torch = _torch()
-    path = os.fspath(path)
-    if not os.path.isfile(path):
-        raise CheckpointError(f"No such file: {path}. Expected a PyTorch checkpoint (.pth).")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    # torch.load raises pickle, zip, runtime and attribute errors, depending on what is broken.
-    except Exception as error:
-        raise CheckpointError(
-            f"{path} is not a PyTorch checkpoint of weights: {_what(path)}"
-        ) from error
-    for wrapper in _WRAPPERS:
-        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
-            state = state[wrapper]
-    is_state = isinstance(state, Mapping) and all(
-        isinstance(k, str) and torch.is_tensor(v) for k, v in state.items()
-    )
-    if not is_state or not state:
-        raise CheckpointError(
-            f"{path} holds no state dict. Expected names to tensors, bare or under "
-            f"{' or '.join(repr(w) for w in _WRAPPERS)}. Received: {_summary(state)}"
-        )
-    return {
-        key: (value.detach().float() if value.is_floating_point() else value.detach()).numpy()
-        for key, value in state.items()
-    }
-
-
-def _what(path: str) -> str:
-    """What a file is that cannot be loaded; PyTorch's own advice would be to run its code."""
-    with open(path, "rb") as file:
-        head = file.read(200)
-    if head.lstrip()[:1] == b"<":
-        return "it is a web page. Download the file itself"
-    if head.startswith(b"version https://git-lfs"):
-        return "it is a Git LFS pointer. Fetch the file itself: git lfs pull"
-    if not head:
-        return "it is empty"
-    if zipfile.is_zipfile(path) or head[:1] == b"\x80":
-        return (
-            "it holds more than weights, such as a whole pickled module, which would run as code. Save "
-            "its state_dict() instead"
-        )
-    return "it is damaged, or something else"
-
-
-def save_pth(state: Mapping[str, np.ndarray], path: str | os.PathLike) -> None:
-    """Writes a bare official state dict, atomically."""
-    torch = _torch()
-    data = io.BytesIO()
-    torch.save({key: torch.from_numpy(np.array(value)) for key, value in state.items()}, data)
-    with replacing(path) as temporary:
-        temporary.write_bytes(data.getvalue())  # torch itself would say "iostream error"
-
-
-def _torch():
-    return import_needed("torch", "An official checkpoint")
-
-
-def _summary(value) -> str:
-    if isinstance(value, Mapping):
-        return f"a dict with the keys {', '.join(map(str, list(value)[:5])) or '(none)'}"
-    return type(value).__name__
 
 
 def _numpy(variable):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import importlib
+import importlib.metadata
 import math
 import os
 import re
@@ -18,6 +19,7 @@ from npr_keras.profile import ModelProfile
 from npr_keras.runtimes.exported import first_line
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+GROUP = "npr_keras.detectors"  # of entry points: a name, and "module:function"
 _SCORES = ("logit", "score", "probability")
 
 
@@ -67,25 +69,33 @@ class ForeignPredictor:
         )
 
 
+def installed() -> dict[str, str]:
+    """Detectors that installed packages bring by an entry point: names to "module:function"."""
+    return {found.name: found.value for found in importlib.metadata.entry_points(group=GROUP)}
+
+
 def is_foreign(model: str | os.PathLike) -> bool:
-    """Whether a model is named as "module:function" or as a CSV file of scores."""
+    """Whether a model is named as "module:function", as a CSV file of scores, or in `installed`."""
     text = os.fspath(model)
-    return bool(_FUNCTION.fullmatch(text)) or text.lower().endswith(".csv")
+    if _FUNCTION.fullmatch(text) or text.lower().endswith(".csv"):
+        return True
+    return not os.path.exists(text) and text in installed()
 
 
 def open_foreign(model: str) -> ForeignPredictor:
     """A function of somebody's, or scores.
 
     Args:
-        model: "module:function", which takes a path and gives the probability of being generated; or
-            a CSV file with a column `path` and one of `logit`, `score` and `probability`, of which
+        model: "module:function", which takes a path and gives the probability of being generated; the
+            name that an installed package has one under, see `installed`; or a CSV file with a column `path` and one of `logit`, `score` and `probability`, of which
             `score` is a probability too.
 
     Raises:
         CheckpointError: If there is no such function, or the file holds no scores.
     """
-    if _FUNCTION.fullmatch(model):
-        module, _, name = model.partition(":")
+    code = model if _FUNCTION.fullmatch(model) else installed().get(model, "")
+    if code:
+        module, _, name = code.partition(":")
         try:
             function = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError) as error:

@@ -26,7 +26,7 @@ from npr_keras.profile import ModelProfile
 from npr_keras.runtimes.keras_file import KerasPredictor
 from npr_keras.scoring.records import score_records
 from npr_keras.simulation.plan import is_simulated
-from npr_keras.training.linear import fit_head
+from npr_keras.training.linear import FeatureFolder, fit_head
 from npr_keras.training.methods import begin, detector_for, pixels_of, require_size
 from npr_keras.training.model_card import model_card
 from npr_keras.training.run_folder import RunFolder
@@ -119,7 +119,7 @@ def train(
                 begin(detector, images, pipeline, weights)
             told = [_EpochKeeper(run, images, source.val, pipeline), *callbacks]
             if row.fitted == "features":
-                fit_head(detector, images, told, pipeline)
+                fit_head(detector, images, FeatureFolder(run.features(settings)), told, pipeline)
             else:
                 _fit(detector, images, done, told, pipeline)
     finally:
@@ -165,6 +165,11 @@ def _fit(detector, images, done, callbacks, pipeline):
         if images.unreadable.error:
             raise images.unreadable.error from None
         raise
+
+
+def _what_came(weights) -> str:
+    """Of weights to begin with: a file's digest; a folder's path, as it is not copied."""
+    return os.path.abspath(weights) if os.path.isdir(weights) else file_digest(weights)
 
 
 class _EpochKeeper(keras.callbacks.Callback):
@@ -244,7 +249,7 @@ def _settings(
         "simulated": detector.profile.simulated,
         "representation": {"class_name": layer["class_name"], "config": layer["config"]},
         "backend": keras.backend.backend(),
-        **({"weights": file_digest(weights)} if weights else {}),
+        **({"weights": _what_came(weights)} if weights else {}),
     }
     return {
         "settings": json.loads(json.dumps(settings)),  # tuples become lists, as they come back

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
 
+from npr_keras.atomic import replacing
 from npr_keras.data.arrays import as_batch
 from npr_keras.data.dataset import TrainingImages
 from npr_keras.data.stream import stream_pixels
@@ -31,9 +33,70 @@ class Features:
         return np.asarray(self._model.predict_on_batch(as_batch(images)), np.float32)
 
 
+_KEPT_AT_ONCE = 512  # features, in a file
+
+
+class FeatureFolder:
+    """Features of single images on disk, so that hours of them outlive an interruption.
+
+    Args:
+        path: The folder; made with its first file.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def read(self) -> dict[int, np.ndarray]:
+        """Image numbers to features, (C,), float32."""
+        found: dict[int, np.ndarray] = {}
+        for file in sorted(self.path.glob("*.npz")):
+            with np.load(file) as arrays:
+                found |= dict(zip(arrays["numbers"].tolist(), arrays["features"], strict=True))
+        return found
+
+    def add(self, numbers: Sequence[int], features: Sequence[np.ndarray]) -> None:
+        """Keeps the features of images, in a file of their own."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        target = self.path / f"{min(numbers):08d}.npz"
+        with replacing(target) as temporary, open(temporary, "wb") as file:
+            np.savez(file, numbers=np.array(numbers), features=np.stack(features))
+
+
+def features_of(
+    detector: Detector, images: TrainingImages, kept: FeatureFolder, pipeline: str = "auto"
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the last layer sees of each image that can be read.
+
+    Args:
+        detector: Any.
+        images: See `fit_head`.
+        kept: Where features are kept as they come; those that it has are not computed again.
+        pipeline: See `npr_keras.data.pipeline.PIPELINES`.
+
+    Returns:
+        Image numbers, (n,), rising, and features, (n, C), float32.
+    """
+    known = kept.read()
+    left = [i for i in range(len(images.records)) if i not in known]
+    records = [images.records[i] for i in left]
+    pixels = stream_pixels(records, detector.preprocessing, images.unreadable, pipeline)
+    waiting: dict[int, np.ndarray] = {}
+    for places, found in scored(Features(detector), pixels, images.config.batch_size):
+        waiting |= {left[place]: one for place, one in zip(places, found, strict=True)}
+        if len(waiting) >= _KEPT_AT_ONCE:
+            kept.add(list(waiting), list(waiting.values()))
+            known, waiting = known | waiting, {}
+    if waiting:
+        kept.add(list(waiting), list(waiting.values()))
+    known |= waiting
+    numbers = sorted(known)  # the same sums, whatever sizes came together
+    return np.array(numbers, int), np.array([known[i] for i in numbers])
+
+
 def fit_head(
     detector: Detector,
     images: TrainingImages,
+    kept: FeatureFolder,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     pipeline: str = "auto",
 ) -> None:
@@ -46,6 +109,7 @@ def fit_head(
         detector: Changed in its head.
         images: What to train on, as the detector makes its pixels when it scores; its batch size
             counts, its crops and flips do not.
+        kept: See `features_of`.
         callbacks: Told of one epoch.
         pipeline: See `npr_keras.data.pipeline.PIPELINES`.
 
@@ -58,17 +122,11 @@ def fit_head(
     told.on_train_begin()
     told.on_epoch_begin(0)
     begun = time.perf_counter()
-    pixels = stream_pixels(images.records, detector.preprocessing, images.unreadable, pipeline)
-    places: list[int] = []
-    parts = []
-    for indices, found in scored(Features(detector), pixels, images.config.batch_size):
-        places += indices
-        parts.append(found)
-    labels = np.array([images.records[i].label for i in places])
+    numbers, found = features_of(detector, images, kept, pipeline)
+    features = found.astype(np.float64)
+    labels = np.array([images.records[i].label for i in numbers])
     if len(np.unique(labels)) < 2:
         raise DataError("Fitting takes real and generated images that can be read.")
-    order = np.argsort(places)  # the same sums, whatever sizes came together
-    features, labels = np.concatenate(parts)[order].astype(np.float64), labels[order]
     mean, std = features.mean(0), features.std(0)
     std[std == 0] = 1.0
     fit = LogisticRegression(max_iter=1000, class_weight="balanced")

@@ -15,7 +15,8 @@ from npr_keras.errors import ConfigError
 from npr_keras.layers.representation import make_representation
 from npr_keras.models import Detector
 from npr_keras.models.backbones.base import Backbone, make_backbone
-from npr_keras.models.official import load_backbone, load_pth
+from npr_keras.models.official import load_backbone
+from npr_keras.models.pth import load_pth
 from npr_keras.profile import ModelProfile
 
 
@@ -47,11 +48,14 @@ def begin(
         detector: Untrained. A representation with `adapt` takes its statistics by it.
         images: What it will be trained on, seen as it sees them when it scores.
         pipeline: See `npr_keras.data.pipeline.PIPELINES`.
-        weights: Of a representation that has weights of its own, by its `load_official`; else of the
+        weights: Of a representation that has weights of its own, by its `load_official`, or that a
+            whole model is brought to, by its `bring`; else of the
             backbone, see `npr_keras.models.official.load_backbone`.
     """
     layer = detector.representation
-    if weights and hasattr(layer, "load_official"):
+    if weights and hasattr(layer, "bring"):
+        layer.bring(weights)
+    elif weights and hasattr(layer, "load_official"):
         layer.load_official(load_pth(weights))
     elif weights:
         load_backbone(detector, weights)

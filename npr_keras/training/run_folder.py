@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 
 from npr_keras.atomic import write_text
@@ -135,9 +137,19 @@ class RunFolder:
             if file != checkpoint and file.suffix == ".keras":
                 file.unlink()
 
+    def features(self, settings: dict) -> Path:
+        """Where features of images are kept until a fit is done.
+
+        Those of other settings would be others, and a run without an epoch may change its settings.
+        """
+        described = hashlib.sha256(json.dumps(settings["settings"]).encode()).hexdigest()
+        return self.path / f"features-{described[:12]}"
+
     def finish(self, detector, card: str) -> None:
-        """Writes the model, without its optimizer, and its card."""
+        """Writes the model, without its optimizer, and its card; features are not needed any more."""
         save_detector(detector, self.model)
+        for folder in self.path.glob("features-*"):
+            shutil.rmtree(folder, ignore_errors=True)
         write_text(self.path / CARD_FILE, card)
 
     def history(self) -> list[dict]:

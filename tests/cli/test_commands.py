@@ -271,7 +271,7 @@ def test_interrupt_says_how_to_go_on(source_folder, tmp_path):
 def test_weights_are_asked_for_at_once(invoke):
     """Before anything is read: a file that is not there, and one that the method needs."""
     missing = invoke("train", "--source", "source", "--weights", "missing.pth")
-    assert "There is no file missing.pth" in error_of(missing)
+    assert "There is no missing.pth" in error_of(missing)
     for method, what in (("lgrad", "the discriminator of StyleGAN"), ("univfd", "CLIP ViT-L/14")):
         needed = invoke("train", "--source", "source", "--detector", method)
         assert what in error_of(needed) and "give it by --weights FILE" in error_of(needed)

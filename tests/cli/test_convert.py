@@ -5,7 +5,8 @@ import pytest
 from conftest import error_of
 
 from npr_keras.models import Detector, load_detector
-from npr_keras.models.official import save_pth, to_state_dict
+from npr_keras.models.official import to_state_dict
+from npr_keras.models.pth import save_pth
 
 
 @pytest.mark.slow
@@ -59,7 +60,7 @@ def test_convert_errors(invoke, run_python, tmp_path):
 )
 def test_what_is_no_checkpoint(tmp_path, content, reason):
     from npr_keras.errors import CheckpointError
-    from npr_keras.models.official import load_pth
+    from npr_keras.models.pth import load_pth
 
     (tmp_path / "a.pth").write_bytes(content)
     with pytest.raises(CheckpointError, match=reason) as error:
@@ -83,7 +84,8 @@ def test_wrapped_state_dicts_and_broken_values(tmp_path, key):
     import torch
 
     from npr_keras.errors import CheckpointError
-    from npr_keras.models.official import from_state_dict, load_pth
+    from npr_keras.models.official import from_state_dict
+    from npr_keras.models.pth import load_pth
 
     state = {name: torch.tensor(value) for name, value in to_state_dict(Detector()).items()}
     torch.save({key: state, "epoch": 3}, tmp_path / "a.pth")

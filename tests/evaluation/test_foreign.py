@@ -113,3 +113,18 @@ def test_at_the_command_line(invoke, sets, tmp_path):
     done = invoke("eval", "--model", tmp_path / "s.csv", "--data", tmp_path / "sets")
     assert done.returncode == 0, done.stderr
     assert "100.0" in done.stdout
+
+
+def test_what_an_installed_package_brings(sets, tmp_path, monkeypatch):
+    (tmp_path / "brought.py").write_text("def predict(path):\n    return '1_fake' in path\n")
+    (tmp_path / "brought-1.0.dist-info").mkdir()
+    (tmp_path / "brought-1.0.dist-info" / "METADATA").write_text("Name: brought\nVersion: 1.0\n")
+    (tmp_path / "brought-1.0.dist-info" / "entry_points.txt").write_text(
+        "[npr_keras.detectors]\ntheirs-v2 = brought:predict\n"
+    )
+    assert not is_foreign("theirs-v2")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert is_foreign("theirs-v2")
+    (found,) = evaluate(open_predictor("theirs-v2"), sets, NATIVE)
+    assert found.metrics.accuracy == 1
+    del sys.modules["brought"]

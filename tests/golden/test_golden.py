@@ -16,7 +16,8 @@ from npr_keras.config import PROTOCOLS, TrainingConfig
 from npr_keras.data import decode
 from npr_keras.layers import NPR
 from npr_keras.models import Detector
-from npr_keras.models.official import from_state_dict, load_pth, to_state_dict
+from npr_keras.models.official import from_state_dict, to_state_dict
+from npr_keras.models.pth import load_pth
 from npr_keras.training.gradient import compile_detector
 
 pytestmark = [pytest.mark.golden, pytest.mark.every_backend]

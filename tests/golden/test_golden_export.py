@@ -13,7 +13,8 @@ from PIL import Image
 from npr_keras.config import PROTOCOLS
 from npr_keras.data.decode import load
 from npr_keras.models import Detector, save_detector
-from npr_keras.models.official import from_state_dict, load_pth
+from npr_keras.models.official import from_state_dict
+from npr_keras.models.pth import load_pth
 from npr_keras.profile import Calibration, Condition, ModelProfile
 from npr_keras.runtimes.keras_file import KerasPredictor
 from npr_keras.runtimes.open import open_predictor

@@ -13,8 +13,9 @@ from vectors import IMAGES, arrays_of, cropped, opened, require_statistics, riva
 from npr_keras.detectors import get_method
 from npr_keras.layers.dct import FrequencyBands, LogDCT, dct_matrix
 from npr_keras.layers.gradient import GradientMap
+from npr_keras.layers.local_frequency import LocalFrequencies
 from npr_keras.layers.spectrum import AzimuthalSpectrum
-from npr_keras.models.official import load_pth
+from npr_keras.models.pth import load_pth
 from npr_keras.training.methods import detector_for
 
 pytestmark = [pytest.mark.golden, pytest.mark.every_backend]
@@ -127,6 +128,22 @@ def test_f3net(name, side):
         centre = found[middle - 4 : middle + 4, middle - 4 : middle + 4]
         np.testing.assert_allclose(centre, arrays[f"{key}_centre"], atol=2e-5)
         require_statistics(found, expected["images"][name][str(side)][band], 2e-5)
+
+
+@pytest.mark.parametrize("name", ["square256.png", "odd_301x257.png"])
+def test_f3net_local(name):
+    _, expected, arrays = rivals("f3net")
+    pixels = np.array(opened(name).resize((299, 299), Image.Resampling.BICUBIC))
+    layer = LocalFrequencies()
+    layer.build((None, 299, 299, 3))
+    masks = [np.random.RandomState(6000 + k).standard_normal((10, 10)) for k in range(6)]
+    layer.masks.assign((np.stack(masks) * 0.1).astype(np.float32))
+    found = arrays_of(layer, pixels / 127.5 - 1)
+    assert list(found.shape) == expected["lfs"]["images"][name]["map"]["shape"]
+    for key, part in (("corner", slice(0, 8)), ("centre", slice(70, 78))):
+        apart = np.abs(found[part, part] - arrays[f"{stem(name)}.lfs_{key}"])
+        assert np.median(apart) < 1e-5 and (apart < 1e-3).mean() > 0.95
+    assert found.mean() == pytest.approx(expected["lfs"]["images"][name]["map"]["mean"], abs=1e-3)
 
 
 def require_gradient(layer, pixels, arrays, key, part):

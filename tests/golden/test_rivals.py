@@ -24,7 +24,8 @@ from npr_keras.layers.median import MedianResidual
 from npr_keras.layers.normalise import Normalise
 from npr_keras.layers.wavelet import WaveletHH
 from npr_keras.models.backbones.base import make_backbone
-from npr_keras.models.official import from_state_dict, load_pth, name_map
+from npr_keras.models.official import from_state_dict, name_map
+from npr_keras.models.pth import load_pth
 from npr_keras.training.methods import detector_for
 
 pytestmark = [pytest.mark.golden, pytest.mark.every_backend]

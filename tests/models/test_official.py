@@ -7,7 +7,8 @@ from npr_keras.errors import CheckpointError
 from npr_keras.layers import NPR
 from npr_keras.models import Detector
 from npr_keras.models.backbones.resnet import ResNet
-from npr_keras.models.official import from_state_dict, load_pth, save_pth, to_state_dict
+from npr_keras.models.official import from_state_dict, to_state_dict
+from npr_keras.models.pth import load_pth, save_pth
 
 pytestmark = pytest.mark.every_backend
 

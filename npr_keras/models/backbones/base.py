@@ -46,6 +46,7 @@ class Backbone(Config):
             probabilities.
         side: The only side of an image, in pixels, that it takes; None for any.
         head_l2: The last layer's penalty: so many times the sum of its squared weights.
+        head_starts: Its weight and bias before training; None for PyTorch's random ones.
     """
 
     mean: Any = IMAGENET_MEAN
@@ -56,6 +57,7 @@ class Backbone(Config):
     pooling: Any = "mean"
     side: Any = None
     head_l2: ClassVar[float] = 0.0
+    head_starts: Any = None
 
     def build(self, x):
         """The network.
@@ -99,10 +101,10 @@ def channels_axis() -> int:
     return 1 if fast_data_format() == "channels_first" else -1
 
 
-def to_fast_format(x):
+def to_fast_format(x, name: str = "channels_first"):
     """A representation, channels last, in the memory layout of features."""
     if fast_data_format() == "channels_first":
-        return keras.layers.Permute((3, 1, 2), name="channels_first")(x)
+        return keras.layers.Permute((3, 1, 2), name=name)(x)
     return x
 
 

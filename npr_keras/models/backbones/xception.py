@@ -29,6 +29,7 @@ class Xception(Backbone):
         widths: Channels of each block. (128, 256) is Patchfor's default, cut off after block 2: a
             receptive field of 43 pixels, every 8 pixels.
         middle: Blocks of the middle flow behind them, 8 in a whole Xception.
+        first_stride: Of the first convolution, 1 where the representation is half as large already.
         exit: Whether the rest of it follows; then positions are averaged before the last layer.
 
     Reference:
@@ -43,6 +44,8 @@ class Xception(Backbone):
         False, FLAG, "Whether the rest of the network follows, up to 2048 channels."
     )
 
+    first_stride: int = field_of(2, integer(1), "Of the first convolution.")
+
     mean: Any = (0.5, 0.5, 0.5)
     std: Any = (0.5, 0.5, 0.5)
 
@@ -56,7 +59,7 @@ class Xception(Backbone):
 
     def build(self, x):
         x = to_fast_format(x)
-        x = _relu(_norm(_conv(x, 32, 3, 2, "conv1"), "bn1"), "relu1")
+        x = _relu(_norm(_conv(x, 32, 3, self.first_stride, "conv1"), "bn1"), "relu1")
         x = _relu(_norm(_conv(x, 64, 3, 1, "conv2"), "bn2"), "relu2")
         for i, width in enumerate(self.widths, start=1):
             x = _block(x, (width, width), i > 1, f"block{i}")
