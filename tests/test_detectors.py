@@ -318,7 +318,7 @@ class TestEfficientNet:
         settings = {**self.SMALL, "nominal": 32, "networks": 2, "image": 40, "patch": 32}
         detector = Detector(make_backbone("gandetection", **settings), Identity())
         other = Detector(make_backbone("gandetection", **settings), Identity())
-        state = {k: official._to_official(np.array(keras.ops.convert_to_numpy(v)), kind)
+        state = {k: official.to_pytorch_axes(np.array(keras.ops.convert_to_numpy(v)), kind)
                  for k, (v, kind) in official.name_map(detector).items()}  # fmt: skip
         assert "B.efficientnet._blocks.0._depthwise_conv.weight" in state
         for name in "AB":

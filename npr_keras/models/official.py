@@ -48,7 +48,7 @@ def to_state_dict(detector) -> dict[str, np.ndarray]:
     _require_official(detector)
     state = {}
     for name, (variable, kind) in name_map(detector).items():
-        state[name] = _to_official(_numpy(variable), kind)
+        state[name] = to_pytorch_axes(_numpy(variable), kind)
         if name.endswith(".running_var"):
             state[name.replace("running_var", _COUNTER)] = np.array(0, np.int64)
     return state
@@ -96,7 +96,7 @@ def from_state_dict(
         )
     for key, (variable, kind) in names.items():
         array = np.asarray(given[key], np.float32)
-        variable.assign(_from_official(array, kind, variable.shape))
+        variable.assign(from_pytorch_axes(array, kind, variable.shape))
 
 
 def load_backbone(detector, path: str | os.PathLike) -> int:
@@ -129,7 +129,7 @@ def load_backbone(detector, path: str | os.PathLike) -> int:
         )
     for key, (variable, kind) in names.items():
         array = np.asarray(state[key], np.float32)
-        variable.assign(_from_official(array, kind, variable.shape))
+        variable.assign(from_pytorch_axes(array, kind, variable.shape))
     return len(names)
 
 
@@ -179,10 +179,10 @@ def _numpy(variable):
 
 def _shape(variable, kind):
     """The variable's shape in PyTorch's order of axes."""
-    return _to_official(np.empty(variable.shape, np.float32), kind).shape
+    return to_pytorch_axes(np.empty(variable.shape, np.float32), kind).shape
 
 
-def _to_official(array, kind):
+def to_pytorch_axes(array, kind):
     if kind == "conv":
         array = array.transpose(3, 2, 0, 1)
     elif kind == "depthwise":  # (h, w, in, times) -> (in * times, 1, h, w)
@@ -190,7 +190,7 @@ def _to_official(array, kind):
     return np.ascontiguousarray(array.T if kind == "dense" else array)
 
 
-def _from_official(array, kind, shape):
+def from_pytorch_axes(array, kind, shape):
     if kind == "conv":
         return array.transpose(2, 3, 1, 0)
     if kind == "depthwise":

@@ -21,7 +21,7 @@ keras.config.set_dtype_policy("float64")
 from npr_keras.bench.plain_torch import PlainDetector, training_step
 from npr_keras.config import IMAGENET_MEAN, IMAGENET_STD, TrainingConfig
 from npr_keras.models import Detector
-from npr_keras.models.official import name_map, _from_official
+from npr_keras.models.official import name_map, from_pytorch_axes
 from npr_keras.training.gradient import compile_detector
 
 torch.manual_seed(0)
@@ -31,7 +31,7 @@ for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
 detector = Detector()
 state = plain.state_dict()
 for name, (variable, kind) in name_map(detector).items():
-    variable.assign(_from_official(state[name].numpy(), kind))
+    variable.assign(from_pytorch_axes(state[name].numpy(), kind, variable.shape))
 config = TrainingConfig(epsilon=1e-12, beta_1=0.875, beta_2=1 - 2**-10)
 compile_detector(detector, config)
 optimizer = torch.optim.Adam(plain.parameters(), config.learning_rate, (config.beta_1, config.beta_2), config.epsilon)
