@@ -183,6 +183,7 @@ def _shape(variable, kind):
 
 
 def to_pytorch_axes(array, kind):
+    """A variable's value as PyTorch keeps one of that kind, see `name_map`."""
     if kind == "conv":
         array = array.transpose(3, 2, 0, 1)
     elif kind == "depthwise":  # (h, w, in, times) -> (in * times, 1, h, w)
@@ -191,6 +192,7 @@ def to_pytorch_axes(array, kind):
 
 
 def from_pytorch_axes(array, kind, shape):
+    """The other way; `shape` is the variable's, which tells a depthwise kernel's two channels apart."""
     if kind == "conv":
         return array.transpose(2, 3, 1, 0)
     if kind == "depthwise":
