@@ -15,8 +15,11 @@ def opening(source, config, backend, out, fitted: str) -> str:
     classes = ", ".join(c or "(no classes)" for c in source.classes[:8])
     if len(source.classes) > 8:
         classes += f" and {len(source.classes) - 8} more"
+    ends = f"{config.epochs} epochs"
+    if config.minutes:
+        ends += f" or {config.minutes:g} minutes"
     recipe = (
-        f"Adam {config.learning_rate:g}, batch {config.batch_size}, {config.epochs} epochs, "
+        f"Adam {config.learning_rate:g}, batch {config.batch_size}, {ends}, "
         f"seed {config.seed}, {config.precision}"
     )
     if fitted == "features":

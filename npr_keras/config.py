@@ -100,6 +100,8 @@ class TrainingConfig(Config):
 
     Args:
         epochs: Passes over the training images.
+        minutes: Of training after which it ends, wherever it is in an epoch, validation not counted;
+            None for no such end. What comes out depends on the machine then.
         batch_size: Images a step.
         learning_rate: Adam's step size in the first epoch.
         decay: Factor on the learning rate after every tenth epoch, `decay_every`, counted from 0
@@ -123,6 +125,11 @@ class TrainingConfig(Config):
     """
 
     epochs: int = field_of(50, integer(1), "Passes over the images.")
+    minutes: float | None = field_of(
+        None,
+        number(0, above=True, optional=True),
+        "Of training, after which it ends before its epochs do; none: no such end.",
+    )
     batch_size: int = field_of(32, integer(1), "Images a step.")
     learning_rate: float = field_of(2e-4, number(0, 1, above=True), "Adam's step size.")
     decay: float = field_of(

@@ -67,6 +67,9 @@ def _seeds(ctx, param, value):
     "--grid",
     help=f"{', '.join(GRIDS)}, or a YAML file.",
 )
+@click.option(
+    "--only", callback=comma_list, help="Variants of the grid, and its default.  [default: all]"
+)
 @click.option("--source", default="simulated", show_default=True, help="As for train.")
 @click.option(
     "--classes", callback=comma_list, help="Classes of the source, as for train.  [default: all]"
@@ -140,7 +143,7 @@ def _prepared(options: dict):
     else:
         sets = sets_of_suite(options["suite"], options["data_root"], False, False).sets
     name = Path(options["data"] or options["suite"]).resolve().name
-    keys = ("seeds", "shared", "classes", "out", "backend")
+    keys = ("seeds", "shared", "classes", "out", "backend", "only")
     return prepare(options["grid"], folder, sets, name, **{key: options[key] for key in keys})
 
 

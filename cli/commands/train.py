@@ -25,6 +25,7 @@ from npr_keras_cli.options import (
 # The recipe's fields that have an option each, and its names where they are not the field's.
 RECIPE: dict[str, tuple[str, ...]] = {
     "epochs": (),
+    "minutes": (),
     "batch_size": (),
     "learning_rate": ("--lr", "--learning-rate"),
     "decay": (),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,6 +116,25 @@ class Grid:
             raise ConfigError(
                 f"The default must be one of the variants. Received: {self.default!r}"
             )
+
+    def only(self, names: Sequence[str]) -> Grid:
+        """The variants of these names, or methods, and the default; all where there are none.
+
+        Raises:
+            ConfigError: If there is no such variant.
+        """
+        called = {
+            word: v.name for v in self.variants for word in (v.method, v.slug, v.name) if word
+        }
+        unknown = [name for name in names if name not in called]
+        if unknown:
+            raise ConfigError(
+                f"The grid {self.name} has no {', '.join(unknown)}. "
+                f"Known: {', '.join(v.method or v.slug for v in self.variants)}"
+            )
+        kept = {called[name] for name in names} | {self.default}
+        chosen = tuple(v for v in self.variants if not names or v.name in kept)
+        return Grid(self.name, chosen, self.default)
 
     def varies(self, part: str, field: str) -> bool:
         """Whether each variant says a field itself, so that what is shared of it counts nowhere."""

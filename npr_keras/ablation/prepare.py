@@ -65,6 +65,7 @@ def prepare(
     classes: Sequence[str] = (),
     out: str | os.PathLike | None = None,
     backend: str = "",
+    only: Sequence[str] = (),
 ) -> Prepared:
     """Makes the plan of an ablation.
 
@@ -77,12 +78,13 @@ def prepare(
         classes: Of the source; all by default.
         out: Where it lies; by default ablations/<grid>.
         backend: That runs it.
+        only: Names of variants, where not all are asked for, see `Grid.only`.
 
     Raises:
         ConfigError: If what is shared would change nothing.
         DataError: If there is nothing to train on.
     """
-    chosen = get_grid(grid)
+    chosen = get_grid(grid).only(only)
     for part, fields in shared.items():
         for field in fields:
             if chosen.varies(part, field):

@@ -113,7 +113,7 @@ def train(
         else:
             compile_detector(detector, config)
         unreadable = Unreadable(len(source.train) + len(source.val), config.max_unreadable)
-        if done < config.epochs:
+        if done < config.epochs and not run.is_over(config.minutes):
             images = TrainingImages(source.train, config, unreadable)
             if not done:
                 begin(detector, images, pipeline, weights)
@@ -125,7 +125,8 @@ def train(
     finally:
         keras.config.set_dtype_policy(previous_policy)
     history = run.history()
-    if done == config.epochs and run.model.exists():  # finished before, nothing to write
+    over = done == config.epochs or (done and run.is_over(config.minutes))
+    if over and run.model.exists():  # finished before, nothing to write
         return TrainingResult(detector, os.fspath(out), history, {})
     settings = run.read_config() or settings
     run.finish(detector, model_card(settings, history, unreadable.reasons))
@@ -181,13 +182,27 @@ class _EpochKeeper(keras.callbacks.Callback):
         self.images = images
         self.val = val
         self.pipeline = pipeline
+        self.spent = run.trained_seconds()
+        self.is_warm = False
 
     def on_epoch_begin(self, epoch, logs=None):
         self.model.optimizer.learning_rate = self.images.config.learning_rate_at(epoch)
         self.started = time.perf_counter()
+        self.steps = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps += 1
+        if not self.is_warm:  # the first step builds the graph
+            self.spent -= time.perf_counter() - self.started
+            self.is_warm = True
+        minutes = self.images.config.minutes
+        if minutes and self.spent + time.perf_counter() - self.started >= 60 * minutes:
+            self.model.stop_training = True
 
     def on_epoch_end(self, epoch, logs=None):
         seconds = time.perf_counter() - self.started
+        self.spent += seconds
+        seen = min(self.steps * self.images.config.batch_size, len(self.images.records))
         weights = self.model.get_weights()
         if not (np.isfinite(logs["loss"]) and all(np.isfinite(w).all() for w in weights)):
             raise RunError(
@@ -201,8 +216,9 @@ class _EpochKeeper(keras.callbacks.Callback):
             "loss": float(logs["loss"]),
             "accuracy": float(logs["accuracy"]),
             **self._validate(),
-            "images_per_second": len(self.images.records) / seconds,
+            "images_per_second": seen / seconds,
             "seconds": time.perf_counter() - self.started,
+            **({"trained_seconds": self.spent} if self.images.config.minutes else {}),
         }
         self.run.save_epoch(self.model, row)
         logs.update(row)

@@ -46,7 +46,7 @@ def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) 
                 f"| pixels in training | resize {training['resize']}, random crop {training['crop']}, "
                 f"flip {training['flip']}{_degraded(training)} |",
                 f"| recipe | Adam {training['learning_rate']:g}, batch {training['batch_size']}, "
-                f"{training['epochs']} epochs, seed {training['seed']}, {training['precision']} |",
+                f"{_end(training)}, seed {training['seed']}, {training['precision']} |",
             ]
         ),
         *(["| recipe | logistic regression on features |"] if features else []),
@@ -76,6 +76,11 @@ def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) 
         "",
     ]
     return "\n".join(lines)
+
+
+def _end(training: dict) -> str:
+    minutes = training.get("minutes")
+    return f"{training['epochs']} epochs" + (f" or {minutes:g} minutes" if minutes else "")
 
 
 def _degraded(training: dict) -> str:

@@ -163,6 +163,15 @@ class RunFolder:
                 for row in csv.DictReader(lines)
             ]
 
+    def trained_seconds(self) -> float:
+        """Of training so far, where there is a limit of it."""
+        rows = self.history()
+        return rows[-1].get("trained_seconds", 0.0) if rows else 0.0
+
+    def is_over(self, minutes: float | None) -> bool:
+        """Whether a run has used up the minutes that it has; without such a limit never."""
+        return bool(minutes) and self.trained_seconds() >= 60 * minutes
+
     def _write_history(self, rows):
         text = io.StringIO()
         writer = csv.DictWriter(

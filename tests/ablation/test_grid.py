@@ -28,6 +28,16 @@ def test_every_variant_of_every_grid_can_be_made(name):
     assert GRIDS[name].variants[0].name == GRIDS[name].default
 
 
+def test_only_some_of_a_grid():
+    """By a variant's method, its folder's name or its own; the default stays to compare with."""
+    grid = GRIDS["detectors"]
+    chosen = grid.only(["ferretnet", "patchfor", "Durall"])
+    assert [v.method for v in chosen.variants] == ["npr", "durall", "patchfor", "ferretnet"]
+    assert grid.only([]) == grid
+    with pytest.raises(ConfigError, match=r"no univfd\. Known: npr, cnndetection"):
+        grid.only(["univfd"])
+
+
 def test_what_is_shared_gives_way_to_what_is_a_variants_own():
     variant = Variant("v", {"reference": 3}, {"width": 16}, {"crop": 64})
     assert variant.representation_arguments({"scale": 1.0, "reference": 1}) == {

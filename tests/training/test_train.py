@@ -87,6 +87,29 @@ def test_a_run_from_before_a_setting_came(source_folder, tmp_path):
 
 
 @pytest.mark.every_backend
+@pytest.mark.every_backend
+def test_minutes_end_a_run_within_an_epoch(source_folder, tmp_path, monkeypatch):
+    """Each step takes half a minute here; the first one, which builds the graph, counts nothing."""
+    clock = [0.0]
+
+    class Slow(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            clock[0] += 30
+
+    monkeypatch.setattr("npr_keras.training.gradient.time.perf_counter", lambda: clock[0])
+    options = {"recipe": {"minutes": 2.0, "batch_size": 6}, "callbacks": [Slow()]}
+    found = run(source_folder, tmp_path / "run", 50, **options)
+    steps = 24 // 6
+    assert [row["epoch"] for row in found.history] == [1, 2]
+    assert [row["trained_seconds"] for row in found.history] == [90, 120]
+    assert found.history[0]["images_per_second"] == pytest.approx(24 / (30 * steps))
+    assert found.history[1]["images_per_second"] == pytest.approx(6 / 30)
+    assert "50 epochs or 2 minutes" in (tmp_path / "run" / "README.md").read_text()
+    again = run(source_folder, tmp_path / "run", 50, resume=True, **options)
+    assert len(again.history) == 2
+    assert_same_weights(found.detector, again.detector)
+
+
 def test_what_a_run_leaves(source_folder, tmp_path):
     out = tmp_path / "run"
     result = run(source_folder, out, epochs=2)
