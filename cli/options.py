@@ -112,7 +112,7 @@ def setting_options(settings: type, names: dict[str, tuple[str, ...]]):
 
 _TYPES = {
     "integer": lambda r: None if r.optional else click.IntRange(r.least, r.most),
-    "number": lambda r: click.FloatRange(r.least, r.most, min_open=r.above),
+    "number": lambda r: None if r.optional else click.FloatRange(r.least, r.most, min_open=r.above),
     "choice": lambda r: click.Choice(r.choices),
     "pair": lambda r: None,
     "": lambda r: None,

@@ -13,7 +13,9 @@ def parsed(*arguments):
     found = {}
 
     @click.command()
-    @setting_options(TrainingConfig, {"resize": (), "blur_sigma": (), "decay": ("--fall",)})
+    @setting_options(
+        TrainingConfig, {"minutes": (), "resize": (), "blur_sigma": (), "decay": ("--fall",)}
+    )
     def command(**options):
         found.update(options)
 
@@ -22,9 +24,9 @@ def parsed(*arguments):
 
 
 def test_options_come_from_the_settings_themselves():
-    assert parsed() == {"resize": 256, "blur_sigma": (0, 3), "decay": 0.9}
-    given = parsed("--resize", " None ", "--blur-sigma", "0.5,2", "--fall", "1")
-    assert given == {"resize": None, "blur_sigma": (0.5, 2), "decay": 1}
+    assert parsed() == {"minutes": None, "resize": 256, "blur_sigma": (0, 3), "decay": 0.9}
+    given = parsed("--minutes", "1.5", "--resize", " None ", "--blur-sigma", "0.5,2", "--fall", "1")
+    assert given == {"minutes": 1.5, "resize": None, "blur_sigma": (0.5, 2), "decay": 1}
     assert TrainingConfig.from_dict(given).blur_sigma == (0.5, 2)
     for wrong in ("big", "-3", "1.5", "", "1"):
         with pytest.raises(click.BadParameter, match="None or an integer of at least 2"):
