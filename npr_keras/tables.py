@@ -118,6 +118,83 @@ def quantizations() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class DecoderKind:
+    """What photographs can be reconstructed by.
+
+    Attributes:
+        code: A class: `npr_keras.reconstruction.base.Decoder`, made of files.
+        what: Its files, in words.
+        files: How many of them it takes.
+        ending: Of its files, where that tells what they are.
+        operator: What it up-samples by.
+        source: Where such files can be had, their licence, and about how large they are.
+    """
+
+    code: str
+    what: str
+    files: tuple[int, ...] = (1,)
+    ending: str = ""
+    operator: str = ""
+    source: str = ""
+
+
+_MADE_BY = "npr_keras.reconstruction."
+DECODERS: dict[str, DecoderKind] = {
+    "taesd": DecoderKind(
+        _MADE_BY + "taesd:Taesd",
+        "the encoder's and the decoder's state dict (.pth)",
+        (2,),
+        ".pth",
+        "nearest",
+        "github.com/madebyollin/taesd, MIT, 2 x 3 MB",
+    ),
+    "vaelight": DecoderKind(
+        _MADE_BY + "onnx_file:VaeLight",
+        "VAEencoder.onnx and VAEpreview.onnx",
+        (2,),
+        "",
+        "transposed",
+        "github.com/Graphnull/VAElight, Apache-2.0, 2 MB",
+    ),
+    "onnx": DecoderKind(
+        _MADE_BY + "onnx_file:OnnxDecoder",
+        "from image to image, such as super-resolution, or an encoder and a decoder (.onnx)",
+        (1, 2),
+        ".onnx",
+        "its own",
+        "any network that PyTorch or TensorFlow can export",
+    ),
+    "keras": DecoderKind(
+        _MADE_BY + "keras_file:KerasDecoder",
+        "a model from image to image (.keras)",
+        (1,),
+        ".keras",
+        "its own",
+        "your own",
+    ),
+    "diffusers": DecoderKind(
+        _MADE_BY + "diffusers_folder:DiffusersDecoder",
+        "the folder of an AutoencoderKL, AutoencoderTiny or VQModel",
+        (1,),
+        "",
+        "nearest",
+        "huggingface.co, licences differ, 330 MB for Stable Diffusion's",
+    ),
+    "self-blend": DecoderKind(
+        _MADE_BY + "self_blend:SelfBlend",
+        "none, or module:function for faces' landmarks",
+        (0, 1),
+        "",
+        "none: blending",
+        "built in",
+    ),
+    "identity": DecoderKind(
+        _MADE_BY + "identity:Identity", "none", (0,), "", "none: a control", "built in"
+    ),
+}
+
+
+@dataclass(frozen=True)
 class Perturbation:
     """Something that happens to images on their way.
 

@@ -11,7 +11,7 @@ LEVELS = [
     ["npr_keras_cli"],
     ["npr_keras.exporting", "npr_keras.ablation", "npr_keras.bench", "npr_keras.describe"],
     ["npr_keras.training", "npr_keras.inputs"],
-    ["npr_keras.explanation", "npr_keras.simulation"],
+    ["npr_keras.explanation", "npr_keras.simulation", "npr_keras.reconstruction"],
     ["npr_keras.report", "npr_keras.download"],
     ["npr_keras.evaluation"],
     ["npr_keras.scoring"],

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from npr_keras.ablation.grid import FIELDS, GRIDS, PARTS
+from npr_keras.ablation.grid import FIELDS, PARTS
+from npr_keras.ablation.grids import GRIDS
 from npr_keras.config import TrainingConfig
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
 from npr_keras_cli.options import comma_list, pipeline_option

@@ -8,7 +8,7 @@ import click
 
 from npr_keras.simulation.plan import OPERATORS, SimulationConfig
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
-from npr_keras_cli.commands import data_check, data_download
+from npr_keras_cli.commands import data_check, data_download, data_reconstruct
 from npr_keras_cli.options import comma_list, fraction, setting_options
 
 DEFAULT = SimulationConfig("nearest")
@@ -21,6 +21,8 @@ def command():
 
 command.add_command(data_check.command)
 command.add_command(data_download.command)
+command.add_command(data_reconstruct.reconstruct)
+command.add_command(data_reconstruct.decoders)
 
 
 @command.command("simulate")

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from npr_keras.ablation.grid import Grid, Variant, get_grid
+from npr_keras.ablation.grid import Grid, Variant
+from npr_keras.ablation.grids import get_grid
 from npr_keras.ablation.plan import Plan
 from npr_keras.data.folder import find_source
 from npr_keras.data.records import ImageSet, Source
@@ -70,7 +71,7 @@ def prepare(
     """Makes the plan of an ablation.
 
     Args:
-        grid: See `npr_keras.ablation.grid.get_grid`.
+        grid: See `npr_keras.ablation.grids.get_grid`.
         folder: The training source's.
         sets: What to evaluate on; `evaluated_on` is what tables call it.
         seeds: Of each variant.

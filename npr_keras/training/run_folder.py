@@ -170,7 +170,7 @@ class RunFolder:
 
     def is_over(self, minutes: float | None) -> bool:
         """Whether a run has used up the minutes that it has; without such a limit never."""
-        return bool(minutes) and self.trained_seconds() >= 60 * minutes
+        return minutes is not None and self.trained_seconds() >= 60 * minutes
 
     def _write_history(self, rows):
         text = io.StringIO()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from npr_keras.ablation.grid import GRIDS, Grid, Variant, get_grid, read_grid
+from npr_keras.ablation.grid import Grid, Variant, read_grid
+from npr_keras.ablation.grids import GRIDS, get_grid
 from npr_keras.errors import ConfigError
 from npr_keras.evaluation.published import published_ablation
 
