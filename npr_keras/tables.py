@@ -194,6 +194,10 @@ DECODERS: dict[str, DecoderKind] = {
 }
 
 
+# What needs no training: `--model name=...`, and a function of what stands behind the sign.
+ZERO_SHOT: dict[str, str] = {"aeroblade": _MADE_BY + "zero_shot:open_aeroblade"}
+
+
 @dataclass(frozen=True)
 class Perturbation:
     """Something that happens to images on their way.

@@ -17,6 +17,7 @@ from npr_keras.config import PROTOCOLS, Preprocessing
 from npr_keras.errors import CheckpointError
 from npr_keras.profile import ModelProfile
 from npr_keras.runtimes.exported import first_line
+from npr_keras.tables import ZERO_SHOT, load_code
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 GROUP = "npr_keras.detectors"  # of entry points: a name, and "module:function"
@@ -75,15 +76,17 @@ def installed() -> dict[str, str]:
 
 
 def is_foreign(model: str | os.PathLike) -> bool:
-    """Whether a model is named as "module:function", as a CSV file of scores, or in `installed`."""
+    """Whether a model is "module:function", a CSV file of scores, in `installed` or `ZERO_SHOT`."""
     text = os.fspath(model)
+    if text.partition("=")[0] in ZERO_SHOT and "=" in text:
+        return True
     if _FUNCTION.fullmatch(text) or text.lower().endswith(".csv"):
         return True
     return not os.path.exists(text) and text in installed()
 
 
-def open_foreign(model: str) -> ForeignPredictor:
-    """A function of somebody's, or scores.
+def open_foreign(model: str):
+    """A function of somebody's, scores, or what needs no training.
 
     Args:
         model: "module:function", which takes a path and gives the probability of being generated; the
@@ -93,6 +96,9 @@ def open_foreign(model: str) -> ForeignPredictor:
     Raises:
         CheckpointError: If there is no such function, or the file holds no scores.
     """
+    kind, _, rest = model.partition("=")
+    if kind in ZERO_SHOT:
+        return load_code(ZERO_SHOT[kind])(rest)
     code = model if _FUNCTION.fullmatch(model) else installed().get(model, "")
     if code:
         module, _, name = code.partition(":")

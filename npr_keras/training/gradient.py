@@ -113,7 +113,8 @@ def train(
         else:
             compile_detector(detector, config)
         unreadable = Unreadable(len(source.train) + len(source.val), config.max_unreadable)
-        if done < config.epochs and not run.is_over(config.minutes):
+        is_over = done == config.epochs or run.is_over(config.minutes)
+        if not is_over:
             images = TrainingImages(source.train, config, unreadable)
             if not done:
                 begin(detector, images, pipeline, weights)
@@ -125,11 +126,9 @@ def train(
     finally:
         keras.config.set_dtype_policy(previous_policy)
     history = run.history()
-    over = done == config.epochs or (done and run.is_over(config.minutes))
-    if over and run.model.exists():  # finished before, nothing to write
-        return TrainingResult(detector, os.fspath(out), history, {})
-    settings = run.read_config() or settings
-    run.finish(detector, model_card(settings, history, unreadable.reasons))
+    if not is_over or not run.model.exists():
+        card = model_card(run.read_config() or settings, history, unreadable.reasons)
+        run.finish(detector, card)
     return TrainingResult(detector, os.fspath(out), history, unreadable.reasons)
 
 

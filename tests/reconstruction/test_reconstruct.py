@@ -15,12 +15,14 @@ from conftest import ROOT, error_of
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from npr_keras.data.folder import find_source
+from npr_keras.data.folder import find_sets, find_source
 from npr_keras.errors import ConfigError, LayoutError, RunError
+from npr_keras.evaluation.evaluate import evaluate
 from npr_keras.reconstruction.base import Decoder, open_decoder
 from npr_keras.reconstruction.make import reconstruct
 from npr_keras.reconstruction.pairs import make_pair, window_of
 from npr_keras.reconstruction.plan import ReconstructionConfig
+from npr_keras.runtimes.open import open_predictor
 
 
 class Darker(Decoder):
@@ -277,6 +279,28 @@ def test_a_keras_model(tmp_path, random):
     _, decoder = open_decoder(str(tmp_path / "half.keras"))
     given = random.integers(0, 256, (16, 16, 3), np.uint8)
     np.testing.assert_allclose(decoder.reconstruct(given, random), given / 2 + 10, atol=1e-4)
+
+
+def test_aeroblade_ranks_by_reconstruction(make_set, tmp_path, invoke):
+    """What a decoder makes, it makes again: here all of one grey level in 2 x 2 blocks."""
+    pixels = keras.Input((None, None, 3))
+    small = keras.layers.AveragePooling2D(2)(pixels)
+    keras.Model(pixels, keras.layers.UpSampling2D(2)(small)).save(tmp_path / "blocks.keras")
+    folder = make_set(tmp_path / "sets" / "one", 4)  # its generated images are made of such blocks
+    model = f"aeroblade={tmp_path}/blocks.keras"
+    predictor = open_predictor(model)
+    (images,) = find_sets(tmp_path / "sets")[0]
+    (found,) = evaluate(predictor, [images], predictor.preprocessing)
+    assert found.metrics.average_precision == 1
+    assert found.logits.max() == pytest.approx(10 * np.log10(255**2 / 1e-4) - 30, abs=1e-3)
+    one = np.array(Image.open(next((folder / "0_real").iterdir())))
+    means = one.astype(float).reshape(16, 2, 16, 2, 3).mean((1, 3)).repeat(2, 0).repeat(2, 1)
+    expected = 10 * np.log10(255**2 / np.mean((one - means) ** 2)) - 30
+    assert float(predictor.predict(one[None])[0]) == pytest.approx(expected, abs=1e-3)
+    done = invoke("eval", "--model", model, "--data", tmp_path / "sets")
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(ConfigError, match="aeroblade= takes autoencoders"):
+        open_predictor("aeroblade=")
 
 
 def test_self_blend(tmp_path, monkeypatch, photos):
