@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from npr_keras.config import PROTOCOLS, TrainingConfig
+from npr_keras.config import PROTOCOLS, RECIPES, TrainingConfig
 from npr_keras.detectors import DETECTORS, get_method, recipe_of
 from npr_keras.errors import ConfigError
 from npr_keras_cli.backend import backend_option
@@ -37,6 +37,16 @@ RECIPE: dict[str, tuple[str, ...]] = {
     "blur_sigma": (),
     "jpeg": ("--jpeg-probability", "--jpeg"),
     "jpeg_quality": (),
+    "schedule": (),
+    "rotate": (),
+    "rescale": (),
+    "rescale_factor": (),
+    "colour": (),
+    "noise": (),
+    "noise_sigma": (),
+    "webp": (),
+    "webp_quality": (),
+    "cutout": (),
     "seed": (),
     "precision": (),
 }
@@ -84,6 +94,18 @@ RECIPE: dict[str, tuple[str, ...]] = {
 @click.option(
     "--resume", is_flag=True, help="Go on with the run that is there; start it if there is none."
 )
+@click.option(
+    "--recipe",
+    type=click.Choice(list(RECIPES)),
+    default="official",
+    show_default=True,
+    help="What the options below are by default; robust: native crops, and all that happens to images.",
+)
+@click.option(
+    "--pairs",
+    is_flag=True,
+    help="A real and a generated image of one name come together, treated alike.",
+)
 @setting_options(TrainingConfig, RECIPE)
 @click.option(
     "--protocol",
@@ -106,6 +128,7 @@ def command(**options):
     \b
     npr-keras train --source progan --classes car,cat,chair,horse
     npr-keras train --source simulated --crop 128 --epochs 6 --decay 0.6 --decay-every 1
+    npr-keras train --source pairs --pairs --recipe robust --detector ferretnet
     npr-keras train --source my_images --epochs 20 --seed 1 --name mine
     """
     from npr_keras.report.text import json_text
@@ -123,8 +146,14 @@ def command(**options):
         )
     if options["weights"] and not Path(options["weights"]).exists():
         raise ConfigError(f"--weights is a PyTorch checkpoint. There is no {options['weights']}")
-    typed = {**given(RECIPE), "max_unreadable": options["max_unreadable"]}
-    config = recipe_of(method, TrainingConfig.from_dict({**method.recipe, **typed}))
+    typed = {
+        **given(RECIPE),
+        "pairs": options["pairs"],
+        "max_unreadable": options["max_unreadable"],
+    }
+    config = recipe_of(
+        method, TrainingConfig.from_dict({**method.recipe, **RECIPES[options["recipe"]], **typed})
+    )
     result = _train(config, options)
     if options["as_json"]:
         click.echo(json_text(result), nl=False)

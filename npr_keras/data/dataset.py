@@ -16,12 +16,12 @@ import keras
 import numpy as np
 
 from npr_keras.config import TrainingConfig
-from npr_keras.data.augment import EpochPlan, degrade, plan_epoch, random_crop
+from npr_keras.data.augment import EpochPlan, is_spoilt, paired, plan_epoch, random_crop, spoil
 from npr_keras.data.decode import decode, resize
 from npr_keras.data.pipeline import choose_pipeline, import_tensorflow, worker_count
 from npr_keras.data.records import Record
 from npr_keras.data.unreadable import Unreadable
-from npr_keras.errors import UnreadableImageError
+from npr_keras.errors import ConfigError, UnreadableImageError
 
 _BATCHES_AHEAD = 4
 
@@ -39,6 +39,7 @@ class TrainingImages:
         self.records = records
         self.config = config
         self.unreadable = unreadable
+        self._pairs = pairs_of(records) if config.pairs else None
 
     def __len__(self) -> int:
         """Batches an epoch; the last one may be smaller."""
@@ -46,14 +47,17 @@ class TrainingImages:
 
     def plan(self, epoch: int) -> EpochPlan:
         """The randomness of an epoch, counted from 0."""
-        return plan_epoch(len(self.records), epoch, self.config)
+        if self._pairs is None:
+            return plan_epoch(len(self.records), epoch, self.config)
+        return paired(plan_epoch(len(self._pairs), epoch, self.config), self._pairs)
 
-    def load(self, index, row, column, flip, blur, jpeg) -> np.ndarray:
+    def load(self, index, row, column, flip, blur, jpeg, seed) -> np.ndarray:
         """One training image by Pillow: uint8, (crop, crop, 3). The arguments: see `EpochPlan`."""
         pixels = decode(self.records[index].path)
         if self.config.resize:
             pixels = resize(pixels, self.config.resize)
-        pixels = random_crop(degrade(pixels, blur, jpeg), self.config.crop, row, column)
+        pixels = spoil(pixels, blur, jpeg, seed, self.config)
+        pixels = random_crop(pixels, self.config.crop, row, column)
         return pixels[:, ::-1] if flip else pixels
 
     def batch(self, plan: EpochPlan, loaded=None):
@@ -106,14 +110,14 @@ class TrainingImages:
         paths = tf.constant([os.fsencode(record.path) for record in self.records])
         labels = tf.constant([record.label for record in self.records], tf.float32)
 
-        spoils = self.config.blur > 0 or self.config.jpeg > 0
+        spoils = self.config.blur > 0 or self.config.jpeg > 0 or is_spoilt(self.config)
 
-        def load_image(index, row, column, flip, blur, jpeg):
+        def load_image(index, row, column, flip, blur, jpeg, seed):
             pixels = graph.decode(tf.io.read_file(paths[index]))
             if self.config.resize:
                 pixels = graph.resize(pixels, self.config.resize)
             if spoils:
-                pixels = graph.degrade(pixels, blur, jpeg)
+                pixels = graph.spoil(pixels, blur, jpeg, seed, self.config)
             pixels = graph.random_crop(pixels, size, row, column)
             return index, tf.cond(flip, lambda: tf.reverse(pixels, [1]), lambda: pixels)
 
@@ -142,7 +146,7 @@ class TrainingImages:
             return tf.ensure_shape(x, [None, size, size, 3]), tf.ensure_shape(y, [None, 1])
 
         def epoch_draws(epoch):
-            types = (tf.int64, tf.float64, tf.float64, tf.bool, tf.float64, tf.int64)
+            types = (tf.int64, tf.float64, tf.float64, tf.bool, tf.float64, tf.int64, tf.int64)
             draws = tf.numpy_function(lambda e: tuple(self.plan(int(e))), (epoch,), types)
             draws = tuple(tf.ensure_shape(d, [len(self.records)]) for d in draws)
             return tf.data.Dataset.from_tensor_slices(draws).batch(self.config.batch_size)
@@ -162,6 +166,38 @@ class TrainingImages:
             tf.data.experimental.assert_cardinality(len(self) * (epochs - first))
         )
         return dataset.prefetch(2)
+
+
+def pairs_of(records: Sequence[Record]) -> np.ndarray:
+    """Which images belong together: real and generated ones of one class and name.
+
+    Returns:
+        int64 (n, 2): a pair's images, or twice an image that has no partner, with -1 where there is
+        no second one.
+
+    Raises:
+        ConfigError: If there is no pair at all.
+    """
+    waiting: dict[tuple[str, str], int] = {}
+    pairs, alone = [], []
+    for i, record in enumerate(records):
+        stem = os.path.splitext(os.path.basename(record.path))[0]
+        other = waiting.pop((record.class_name, stem), None)
+        if other is not None and records[other].label != record.label:
+            pairs.append((other, i))
+        else:
+            alone += [] if other is None else [other]
+            waiting[record.class_name, stem] = i
+    if not pairs:
+        raise ConfigError(
+            "--pairs takes images of which a real and a generated one have the same class and name, as "
+            f"npr-keras data reconstruct makes them. Received: {len(records)} images without such."
+        )
+    alone = sorted([*alone, *waiting.values()])
+    pairs += list(
+        zip(alone[::2], [*alone[1::2], -1] if len(alone) % 2 else alone[1::2], strict=True)
+    )
+    return np.array(pairs, np.int64)
 
 
 class _PyBatches(keras.utils.PyDataset):

@@ -6,14 +6,16 @@ in `data/graph_decode.py`.
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
 
-from npr_keras.config import Preprocessing
+from npr_keras.config import Preprocessing, TrainingConfig
 from npr_keras.data import augment
 from npr_keras.data.decode import MOST_SIDE
 from npr_keras.data.graph_decode import decode
 
-__all__ = ["center_crop", "decode", "degrade", "preprocess", "random_crop", "resize", "tile"]
+__all__ = ["center_crop", "decode", "preprocess", "random_crop", "resize", "spoil", "tile"]
 
 # Pillow's fixed-point arithmetic for 8-bit images: 32 bits less 8 for the value and 2 for headroom.
 _PRECISION_BITS = 22
@@ -135,11 +137,14 @@ def random_crop(pixels, size, row, column):
     return tf.ensure_shape(pixels[top : top + size, left : left + size], [size, size, 3])
 
 
-def degrade(pixels, sigma, quality):
-    """`augment.degrade`, by Pillow: TensorFlow has neither its blur nor its compression."""
+def spoil(pixels, sigma, quality, seed, config: TrainingConfig):
+    """`augment.spoil`, by Pillow: TensorFlow has neither its blur nor its compression."""
 
     def by_pillow():
-        spoilt = tf.numpy_function(augment.degrade, (pixels, sigma, quality), tf.uint8)
+        call = functools.partial(augment.spoil, config=config)
+        spoilt = tf.numpy_function(call, (pixels, sigma, quality, seed), tf.uint8)
         return tf.ensure_shape(spoilt, [None, None, 3])
 
+    if augment.is_spoilt(config):
+        return by_pillow()
     return tf.cond((sigma > 0) | (quality > 0), by_pillow, lambda: pixels)

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from npr_keras.config import PROTOCOLS, TrainingConfig
+from npr_keras.config import PROTOCOLS, RECIPES, TrainingConfig
 from npr_keras.data import decode
-from npr_keras.data.dataset import TrainingImages
+from npr_keras.data.dataset import TrainingImages, pairs_of
 from npr_keras.data.folder import find_source
 from npr_keras.data.pipeline import choose_pipeline
+from npr_keras.data.records import Record
 from npr_keras.data.stream import stream_pixels
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import ConfigError, MissingPackageError, TooManyUnreadableError
@@ -205,3 +206,34 @@ def test_pipeline_names(monkeypatch):
     assert choose_pipeline("auto") == "pydataset"
     with pytest.raises(MissingPackageError, match="pip install tensorflow"):
         choose_pipeline("tf.data")
+
+
+def test_both_pipelines_do_all_that_a_robust_recipe_does(source_folder):
+    recipe = {**RECIPES["robust"], "crop": 24, "rescale_factor": (0.9, 1.5), "pairs": True}
+    config = TrainingConfig.from_dict({**recipe, "batch_size": 4, "seed": 3})
+    images = training_images(source_folder, config)
+    for epoch in (0, 1):
+        batches = batches_of(images, "tf.data", epoch)
+        assert_same(batches, batches_of(images, "pydataset", epoch))
+        assert [y.sum() for _, y in batches] == [2] * 6
+        plan = images.plan(epoch)
+        names = [os.path.basename(images.records[i].path) for i in plan.order]
+        assert names[::2] == names[1::2] and (plan.seed[::2] == plan.seed[1::2]).all()
+
+
+def test_pairs_by_class_and_name():
+    def records(*names):
+        return [Record(f"/x/{c}/{'01'[label]}_x/{n}.png", label, c) for c, n, label in names]
+
+    found = pairs_of(
+        records(
+            ("a", "1", 0), ("a", "2", 0), ("a", "1", 1), ("b", "1", 0), ("b", "3", 1), ("b", "1", 1)
+        )
+    )
+    assert found.tolist() == [[0, 2], [3, 5], [1, 4]]
+    found = pairs_of(records(("a", "1", 0), ("a", "1", 1), ("a", "2", 1)))
+    assert found.tolist() == [[0, 1], [2, -1]]
+    with pytest.raises(ConfigError, match="as npr-keras data reconstruct makes them"):
+        pairs_of(records(("a", "1", 0), ("b", "1", 1)))
+    with pytest.raises(ConfigError, match="even, where pairs stay together"):
+        TrainingConfig(pairs=True, batch_size=5)
