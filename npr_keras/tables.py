@@ -23,6 +23,7 @@ def load_code(code: str) -> Any:
 # Representations: layers from normalised pixels, (B, H, W, 3), float32, to (B, H', W', C).
 REPRESENTATIONS: dict[str, str] = {
     "npr": "npr_keras.layers.npr:NPR",
+    "npr-pyramid": "npr_keras.layers.pyramid:NPRPyramid",
     "pixels": "keras.layers:Identity",
     "high-pass": "npr_keras.layers.high_pass:HighPass",
     "haar-hh": "npr_keras.layers.haar:HaarHH",

@@ -21,8 +21,10 @@ from npr_keras.layers.dct import FrequencyBands, LogDCT
 from npr_keras.layers.diffusion_error import DiffusionError
 from npr_keras.layers.gradient import GradientMap
 from npr_keras.layers.median import MedianResidual
+from npr_keras.layers.npr import NPR
 from npr_keras.layers.patches import MeanProbability
 from npr_keras.layers.perturbation import FrequencyPerturbation
+from npr_keras.layers.pyramid import NPRPyramid
 from npr_keras.layers.spectrum import AzimuthalSpectrum
 from npr_keras.layers.wavelet import WaveletHH
 from npr_keras.models import Detector, load_detector, official, pth
@@ -124,6 +126,24 @@ class TestLayers:
             torch.from_numpy(band)[None, None], sides, mode="bilinear", align_corners=False
         )
         np.testing.assert_allclose(whole[0, :, :, 0], resized[0, 0].numpy(), atol=1e-5)
+
+    @pytest.mark.parametrize("sides", [(16, 24), (19, 25)])
+    def test_pyramid(self, random, sides):
+        """Each scale is NPR of the image after means; the first is the official map itself."""
+        x = random.normal(size=(2, *sides, 3)).astype("float32")
+        found = keras.ops.convert_to_numpy(NPRPyramid(3)(x))
+        assert found.shape == (2, 8, 12, 27) == NPRPyramid(3).compute_output_shape(x.shape)
+        image = x[:, :16, :24]
+        for scale in range(3):
+            npr = NPR(scale=1.0, data_format="channels_last")(image)
+            npr = keras.ops.convert_to_numpy(npr)
+            parts = [npr[:, i::2, j::2] for i, j in ((0, 1), (1, 0), (1, 1))]
+            wide = np.concatenate(parts, -1).repeat(2**scale, 1).repeat(2**scale, 2)
+            np.testing.assert_allclose(found[..., 9 * scale : 9 * scale + 9], wide, atol=1e-6)
+            b, h, w, c = image.shape
+            image = image.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
+        with pytest.raises(ConfigError, match="from 1 to 6"):
+            NPRPyramid(0)
 
     def test_log_dct(self, random):
         from scipy.fft import dctn
