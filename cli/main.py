@@ -20,6 +20,7 @@ COMMANDS = {
     "data": "data",
     "train": "train",
     "detectors": "detectors",
+    "models": "models",
     "eval": "evaluate",
     "compare": "compare",
     "suites": "suites",

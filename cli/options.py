@@ -21,6 +21,29 @@ def pipeline_option(function):
     )(function)
 
 
+def model_option(help: str, multiple: bool = False):
+    """`--model`: where a model lies; by default the one that comes with this package, or NPR_MODEL."""
+
+    def found(ctx, param, value):
+        from npr_keras.presets import default_model, model_path
+
+        named = (value or ()) if multiple else [value] if value else ()
+        named = named or ([default_model()] if default_model() else [])
+        if not named:
+            raise click.UsageError("Missing option '--model': a run's folder, a file, or a name.")
+        paths = tuple(model_path(one) for one in named)
+        return paths if multiple else paths[0]
+
+    return click.option(
+        "--model",
+        "models" if multiple else "model",
+        type=click.Path(),
+        multiple=multiple,
+        callback=found,
+        help=f"{help}  [default: NPR_MODEL, or the one that comes with this package]",
+    )
+
+
 def model_argument(required: bool = True):
     """MODEL, which may also be given as `--model`, as most commands have it."""
 
@@ -31,7 +54,10 @@ def model_argument(required: bool = True):
                 raise click.UsageError("The model is given twice: as MODEL and as --model.")
             if required and not (model or given_model):
                 raise click.UsageError("Missing argument 'MODEL'.")
-            return function(*args, model=model or given_model, **options)
+            from npr_keras.presets import model_path
+
+            named = model or given_model
+            return function(*args, model=model_path(named) if named else None, **options)
 
         named = click.option(
             "--model", "given_model", type=click.Path(), help="The same as MODEL."

@@ -6,17 +6,13 @@ import click
 
 from npr_keras.config import PROTOCOLS
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, open_quietly
-from npr_keras_cli.options import label_options, pipeline_option, unreadable_option
+from npr_keras_cli.options import label_options, model_option, pipeline_option, unreadable_option
 
 _OPTIONS = (
-    click.option(
-        "--model",
-        "models",
-        required=True,
+    model_option(
+        "A run's folder, a .keras file, what npr-keras export wrote, a preset's name; or another "
+        "detector's module:function, or its scores as .csv. Several times: compared side by side.",
         multiple=True,
-        type=click.Path(),
-        help="A run's folder, a .keras file, what npr-keras export wrote; or another detector's "
-        "module:function, or its scores as .csv. Several times: compared side by side.",
     ),
     click.option(
         "--suite",

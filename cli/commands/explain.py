@@ -7,12 +7,12 @@ import sys
 import click
 
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
-from npr_keras_cli.options import protocol_option
+from npr_keras_cli.options import model_option, protocol_option
 
 
 @click.command("explain")
 @click.argument("images", nargs=-1, required=True, type=click.Path())
-@click.option("--model", required=True, type=click.Path(), help="A .keras file, or a run's folder.")
+@model_option("A .keras file, a run's folder, or a preset's name.")
 @click.option(
     "--out", required=True, type=click.Path(file_okay=False), help="Folder for the figures."
 )

@@ -7,17 +7,12 @@ import sys
 import click
 
 from npr_keras_cli.backend import backend_option, open_quietly
-from npr_keras_cli.options import null_option, protocol_option
+from npr_keras_cli.options import model_option, null_option, protocol_option
 
 
 @click.command("predict")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(allow_dash=True))
-@click.option(
-    "--model",
-    required=True,
-    type=click.Path(),
-    help="A run's folder, a .keras file, or what npr-keras export wrote.",
-)
+@model_option("A run's folder, a .keras file, what npr-keras export wrote, or a preset's name.")
 @protocol_option
 @null_option
 @click.option("--json", "form", flag_value="json", help="Print JSON, one object a line.")
@@ -32,6 +27,7 @@ def command(paths, model, protocol, null, form, backend):
     Exit code 1 if a file could not be read.
 
     \b
+    npr-keras predict photo.jpg
     npr-keras predict photo.jpg --model saved_models/npr
     npr-keras predict DIR --model saved_models/npr --json
     find DIR -name '*.png' -print0 | npr-keras predict - -0 --model saved_models/npr --csv

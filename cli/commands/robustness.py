@@ -5,18 +5,19 @@ from __future__ import annotations
 import click
 
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, open_quietly
-from npr_keras_cli.options import conditions, label_options, protocol_option, unreadable_option
+from npr_keras_cli.options import (
+    conditions,
+    label_options,
+    model_option,
+    protocol_option,
+    unreadable_option,
+)
 
 FEWEST = 20  # of either label: from fewer, three quarters cannot be told from half
 
 
 @click.command("robustness")
-@click.option(
-    "--model",
-    required=True,
-    type=click.Path(),
-    help="A run's folder, a .keras file, or what npr-keras export wrote.",
-)
+@model_option("A run's folder, a .keras file, what npr-keras export wrote, or a preset's name.")
 @click.option(
     "--data",
     required=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from npr_keras.ablation.grid import Grid, Variant, read_grid
+from npr_keras.config import RECIPES
 from npr_keras.detectors import DETECTORS
 from npr_keras.errors import ConfigError
 
@@ -86,6 +87,45 @@ def _classes() -> Grid:
     return Grid("source-classes", tuple(variants), "4 classes")
 
 
+_ROBUST = RECIPES["robust"]
+_SMALL = {"backbone": "ferretnet"}
+
+
+def _map_trunk() -> Grid:
+    """Maps before one small trunk, and trunks behind NPR, by the robust recipe."""
+    variants = [
+        Variant(name, {"layer": layer}, trunk, _ROBUST)
+        for name, layer, trunk in (
+            ("NPR, small trunk", "npr", _SMALL),
+            ("NPR, official trunk", "npr", {}),
+            ("NPR, official trunk, half as wide", "npr", {"width": 32}),
+            ("pyramid, small trunk", "npr-pyramid", _SMALL),
+            ("pyramid, twice as wide", "npr-pyramid", {**_SMALL, "width": 64}),
+            ("median, small trunk", "median", _SMALL),
+            ("Haar HH, small trunk", "haar-hh", _SMALL),
+            ("pixels, small trunk", "pixels", _SMALL),
+        )
+    ]
+    return Grid("map-trunk", tuple(variants), variants[0].name)
+
+
+def _robust() -> Grid:
+    """What each ingredient of the robust recipe is worth: all of it, and all but one."""
+    shares = ("jpeg", "webp", "rescale", "blur", "noise", "colour", "rotate", "cutout")
+    variants = [Variant("all", detector=_SMALL, training=_ROBUST)]
+    variants += [
+        Variant(f"without {share}", detector=_SMALL, training={**_ROBUST, share: 0.0})
+        for share in shares
+    ]
+    steps = {**_ROBUST, "schedule": "step"}
+    clean = {**_ROBUST, **dict.fromkeys(shares, 0.0)}
+    variants += [
+        Variant("step schedule", detector=_SMALL, training=steps),
+        Variant("none of it", detector=_SMALL, training=clean),
+    ]
+    return Grid("robust", tuple(variants), "all")
+
+
 GRIDS = {
     grid.name: grid
     for grid in (
@@ -97,6 +137,8 @@ GRIDS = {
         _augmentation(),
         _classes(),
         _detectors(),
+        _map_trunk(),
+        _robust(),
     )
 }
 

@@ -18,6 +18,7 @@ from npr_keras.layers.npr import NPR
 from npr_keras.layers.patches import MeanProbability
 from npr_keras.layers.precision import at_least_float32
 from npr_keras.models.backbones.base import Backbone, described, fast_data_format, make_backbone
+from npr_keras.presets import get_preset, model_path
 from npr_keras.profile import ModelProfile
 
 
@@ -82,6 +83,11 @@ class Detector(keras.Model):
         self.representation = representation
         self.profile = profile
         self._given_dtype = dtype
+
+    @classmethod
+    def from_preset(cls, name):
+        """The detector of a preset's name, see `npr_keras.presets`; nothing is downloaded."""
+        return keras.saving.load_model(model_path(get_preset(name).name), compile=False)
 
     def predict(self, x, *args, **kwargs):
         """As `keras.Model.predict`, of one image or a list too; pixels scaled to 1 raise PixelError."""

@@ -12,6 +12,7 @@ import keras
 from npr_keras.atomic import replacing
 from npr_keras.errors import CheckpointError
 from npr_keras.models.detector import Detector
+from npr_keras.presets import model_path
 
 MODEL_FILE = "model.keras"
 
@@ -53,7 +54,7 @@ def load_detector(path: str | os.PathLike, compile: bool = False) -> Detector:
     """Reads a detector that any backend saved.
 
     Args:
-        path: A `.keras` file, or a folder that holds `model.keras`.
+        path: A `.keras` file, a folder that holds `model.keras`, or a preset's name.
         compile: Whether to restore the optimizer too.
 
     Raises:
@@ -63,7 +64,7 @@ def load_detector(path: str | os.PathLike, compile: bool = False) -> Detector:
         >>> load_detector("saved_models/npr").preprocessing.name
         'resize256'
     """
-    path = model_file(path)
+    path = model_file(model_path(path))
     if not os.path.isfile(path):
         raise CheckpointError(
             f"No model at {path}. Expected a .keras file, or a folder with {MODEL_FILE} in it."

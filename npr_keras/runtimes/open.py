@@ -6,6 +6,7 @@ import os
 
 from npr_keras.client.address import is_address
 from npr_keras.errors import CheckpointError
+from npr_keras.presets import model_path
 from npr_keras.runtimes.foreign import is_foreign, open_foreign
 from npr_keras.runtimes.savedmodel import version_folder
 from npr_keras.tables import FORMATS, load_code
@@ -15,7 +16,7 @@ def open_predictor(model: str | os.PathLike):
     """A predictor: `predict(images)`, `preprocessing`, `profile`, `identity`.
 
     Args:
-        model: A `.keras` file or the folder of a run; what `npr-keras export` wrote: `.onnx`,
+        model: A `.keras` file or the folder of a run; a preset's name, see `npr_keras.presets`; what `npr-keras export` wrote: `.onnx`,
             OpenVINO's `.xml`, `.tflite`, or the folder of a SavedModel, of a version or above it;
             the address of a model on a server, such as `grpc://127.0.0.1:8500/npr`; or a detector
             that is not ours, see `npr_keras.runtimes.foreign.open_foreign`.
@@ -33,7 +34,7 @@ def open_predictor(model: str | os.PathLike):
         from npr_keras.runtimes.remote import ServedPredictor
 
         return ServedPredictor(str(model))
-    path = os.fspath(model)
+    path = model_path(model)
     if is_foreign(path):
         return open_foreign(path)
     if not os.path.exists(path):

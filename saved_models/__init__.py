@@ -1,0 +1,1 @@
+"""The detectors that come with the package; see `npr_keras.presets`."""
