@@ -22,6 +22,7 @@ def command():
 command.add_command(data_check.command)
 command.add_command(data_download.command)
 command.add_command(data_reconstruct.reconstruct)
+command.add_command(data_reconstruct.train_decoder)
 command.add_command(data_reconstruct.decoders)
 
 

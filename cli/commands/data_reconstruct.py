@@ -66,6 +66,48 @@ def reconstruct(photos, decoders, out, licence, backend, as_json, **settings):
         show_pairs(report, out)
 
 
+@click.command("train-decoder")
+@click.option(
+    "--family", required=True, help="ldm, vq, adm, progan, stylegan, cyclegan or pixelshuffle."
+)
+@click.option("--photos", required=True, type=click.Path(), help="Photographs to learn from.")
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False), help="The .keras file to make."
+)
+@click.option(
+    "--stages",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, 3),
+    help="Halvings and doublings.",
+)
+@click.option(
+    "--steps", default=1000, show_default=True, type=click.IntRange(1), help="Of training."
+)
+@click.option(
+    "--seed", default=1, show_default=True, type=click.IntRange(0), help="Of weights and crops."
+)
+@backend_option
+def train_decoder(family, photos, out, stages, steps, seed, backend):
+    """Train a decoder of your own, with the last stages of a real architecture.
+
+    Small networks, minutes on a CPU: ldm, vq and adm end like diffusion models, progan, stylegan and
+    cyclegan like GANs, pixelshuffle like super-resolution networks.
+
+    \b
+    npr-keras data train-decoder --family ldm --photos holiday/ --out ldm.keras
+    npr-keras data reconstruct --photos holiday/ --out pairs --decoder ldm.keras
+    """
+    import_tensorflow_quietly()
+    from npr_keras.reconstruction.train_decoder import train_decoder as train
+    from npr_keras_cli.console import say
+    from npr_keras_cli.simulation_view import simulation_bar
+
+    with simulation_bar() as show:
+        psnr = train(family, photos, out, stages, steps, seed, show)
+    say(f"Made: {out}, PSNR {psnr:.1f} dB on what it learnt from")
+
+
 @click.command("decoders")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def decoders(as_json):

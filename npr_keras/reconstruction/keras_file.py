@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 
 import keras
@@ -22,6 +23,9 @@ class KerasDecoder(Decoder):
 
     def __init__(self, files: Sequence[str]):
         super().__init__(files)
+        importlib.import_module(
+            "npr_keras.reconstruction.families"
+        )  # registers what ours are made of
         try:
             self.model = keras.saving.load_model(files[0], compile=False)
         except Exception as error:  # Keras raises of all kinds

@@ -19,9 +19,11 @@ from npr_keras.data.folder import find_sets, find_source
 from npr_keras.errors import ConfigError, LayoutError, RunError
 from npr_keras.evaluation.evaluate import evaluate
 from npr_keras.reconstruction.base import Decoder, open_decoder
+from npr_keras.reconstruction.families import FAMILIES
 from npr_keras.reconstruction.make import reconstruct
 from npr_keras.reconstruction.pairs import make_pair, window_of
 from npr_keras.reconstruction.plan import ReconstructionConfig
+from npr_keras.reconstruction.train_decoder import train_decoder
 from npr_keras.runtimes.open import open_predictor
 
 
@@ -340,3 +342,34 @@ def test_at_the_command_line(cli, invoke, photos, tmp_path):
     listed = invoke("data", "decoders")
     assert max(map(len, listed.stdout.splitlines())) <= 80 and "MIT" in listed.stdout
     assert len(json.loads(invoke("data", "decoders", "--json").stdout)) >= 7
+
+
+@pytest.mark.parametrize(
+    "family",
+    ["ldm", *(pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES if name != "ldm")],
+)
+def test_families_learn_and_travel(family, photos, tmp_path):
+    """A few steps: better than a grey picture's worth, equal for equal seeds, known after loading."""
+    found = [
+        train_decoder(family, photos, tmp_path / name, stages=1, steps=steps, seed=3)
+        for name, steps in (("short.keras", 2), ("long.keras", 60))
+    ]
+    assert found[1] > found[0] + 0.5
+    name, decoder = open_decoder(str(tmp_path / "long.keras"))
+    pixels = np.array(Image.open(photos / "0.png"))[:64, :96]
+    made = decoder.reconstruct(pixels, np.random.default_rng(0))
+    assert name == "long" and made.shape == pixels.shape
+    train_decoder(family, photos, tmp_path / "again.keras", stages=1, steps=2, seed=3)
+    weights = [
+        keras.saving.load_model(tmp_path / f"{n}.keras").get_weights() for n in ("short", "again")
+    ]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_cannot_be_learnt(photos, tmp_path):
+    with pytest.raises(ConfigError, match="The family must be one of ldm, vq"):
+        train_decoder("gan", photos, tmp_path / "x.keras")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(LayoutError, match="at least 64 pixels"):
+        train_decoder("ldm", tmp_path / "empty", tmp_path / "x.keras")
