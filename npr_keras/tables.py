@@ -24,6 +24,7 @@ def load_code(code: str) -> Any:
 REPRESENTATIONS: dict[str, str] = {
     "npr": "npr_keras.layers.npr:NPR",
     "npr-pyramid": "npr_keras.layers.pyramid:NPRPyramid",
+    "periodogram": "npr_keras.layers.periodogram:Periodogram",
     "pixels": "keras.layers:Identity",
     "high-pass": "npr_keras.layers.high_pass:HighPass",
     "haar-hh": "npr_keras.layers.haar:HaarHH",
@@ -46,6 +47,7 @@ BACKBONES: dict[str, str] = {
     "xception": "npr_keras.models.backbones.xception:Xception",
     "efficientnet": "npr_keras.models.backbones.efficientnet:EfficientNet",
     "gandetection": "npr_keras.models.backbones.gandetection:GANDetection",
+    "mlp": "npr_keras.models.backbones.mlp:MLP",
     "flat": "npr_keras.models.backbones.flat:Flat",
     "vector": "npr_keras.models.backbones.vector:Vector",
     "vit": "npr_keras.models.backbones.vit:ViT",

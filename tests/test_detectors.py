@@ -23,6 +23,7 @@ from npr_keras.layers.gradient import GradientMap
 from npr_keras.layers.median import MedianResidual
 from npr_keras.layers.npr import NPR
 from npr_keras.layers.patches import MeanProbability
+from npr_keras.layers.periodogram import Periodogram
 from npr_keras.layers.perturbation import FrequencyPerturbation
 from npr_keras.layers.pyramid import NPRPyramid
 from npr_keras.layers.spectrum import AzimuthalSpectrum
@@ -144,6 +145,34 @@ class TestLayers:
             image = image.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
         with pytest.raises(ConfigError, match="from 1 to 6"):
             NPRPyramid(0)
+
+    @pytest.mark.parametrize("sides", [(16, 24), (37, 45)])
+    def test_periodogram(self, random, sides):
+        """Beside NumPy's transform of every window."""
+        images = random.integers(0, 256, (3, *sides, 3)).astype("float32")
+        layer = Periodogram(16)
+        layer.build((None, None, None, 3))
+        found = keras.ops.convert_to_numpy(layer.spectra(images))
+        luma = images.astype(np.float64) @ [0.299, 0.587, 0.114]
+        planes = np.stack([luma, images[..., 2] - luma, images[..., 0] - luma], 1)
+        hann = np.outer(*[np.hanning(18)[1:-1]] * 2)
+        for image, ours in zip(planes, found, strict=True):
+            for channel, plane in enumerate(image):
+                powers = []
+                for top in range(0, sides[0] // 8 * 8 - 8, 8):
+                    for left in range(0, sides[1] // 8 * 8 - 8, 8):
+                        part = plane[top : top + 16, left : left + 16]
+                        powers.append(np.abs(np.fft.fft2((part - part.mean()) * hann)) ** 2)
+                powers = np.array(powers)
+                for kind, power in enumerate(
+                    (np.log(powers.mean(0) + 0.1), np.log(powers + 0.1).mean(0))
+                ):
+                    both = (power[:9, :9] + power[-np.arange(9), :][:, :9]) / 2
+                    np.testing.assert_allclose(ours[..., 2 * channel + kind], both, atol=2e-3)
+        layer.adapt(images)
+        known = keras.ops.convert_to_numpy(layer(images))
+        np.testing.assert_allclose(known.mean(0), 0, atol=1e-3)
+        np.testing.assert_allclose(known.std(0), 1, atol=1e-2)
 
     def test_log_dct(self, random):
         from scipy.fft import dctn
