@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from npr_keras.config import TrainingConfig
+from npr_keras.config import RECIPES, TrainingConfig
 from npr_keras.errors import ConfigError
 
 
@@ -52,6 +52,23 @@ DETECTORS: dict[str, Method] = {
         "NPR",
         source="Tan et al., CVPR 2024, Eq. 4 and section 3.3",
         weights="none stated",
+    ),
+    "lab": Method(
+        "NPR lab",
+        {"layer": "periodogram"},
+        {"backbone": "mlp", "hidden": (256, 64), "dropout": 0.3},
+        {
+            **RECIPES["robust"],
+            "crop": 192,
+            "batch_size": 64,
+            "epochs": 26,
+            "jpeg": 0.5,
+            "jpeg_quality": (50, 100),
+            "rescale": 0.3,
+            "rescale_factor": (0.5, 1.3),
+        },
+        "native64",
+        source="ours: a perceptron on the power spectrum, averaged over windows; docs/results/npr-lab.md",
     ),
     "cnndetection": Method(
         "CNNDetection (0.5)",

@@ -35,7 +35,7 @@ from npr_keras.tables import BACKBONES, REPRESENTATIONS
 from npr_keras.training import linear, train
 from npr_keras.training.methods import detector_for, pixels_of
 
-WITHOUT_MAP = {"frank", "durall"}
+WITHOUT_MAP = {"frank", "durall", "lab"}
 
 
 @pytest.mark.parametrize("name", DETECTORS)

@@ -101,6 +101,7 @@ def _map_trunk() -> Grid:
             ("NPR, official trunk, half as wide", "npr", {"width": 32}),
             ("pyramid, small trunk", "npr-pyramid", _SMALL),
             ("pyramid, twice as wide", "npr-pyramid", {**_SMALL, "width": 64}),
+            ("periodogram, perceptron", "periodogram", {"backbone": "mlp", "hidden": (256, 64)}),
             ("median, small trunk", "median", _SMALL),
             ("Haar HH, small trunk", "haar-hh", _SMALL),
             ("pixels, small trunk", "pixels", _SMALL),

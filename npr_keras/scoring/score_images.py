@@ -12,13 +12,12 @@ from npr_keras.client.address import is_address
 from npr_keras.config import Preprocessing, get_protocol
 from npr_keras.data.arrays import as_pixels
 from npr_keras.data.decode import decode
-from npr_keras.errors import CheckpointError, PixelError, UnreadableImageError
+from npr_keras.errors import PixelError, UnreadableImageError
+from npr_keras.presets import default_model, model_path
 from npr_keras.runtimes.open import open_predictor
 from npr_keras.runtimes.savedmodel import version_folder
 from npr_keras.scoring.files import predictions
 from npr_keras.verdict import Prediction
-
-VARIABLE = "NPR_MODEL"
 
 
 def score(images, model=None, protocol: Preprocessing | str | None = None):
@@ -28,8 +27,9 @@ def score(images, model=None, protocol: Preprocessing | str | None = None):
         images: A path, the bytes of an image file, a PIL image, an array (uint8 RGB, (H, W, 3)), or a
             list of these. Give files where you have them: pixels alone do not say how they were
             compressed, so their verdict is inconclusive.
-        model: A path or an address, see `open_predictor`; what that returns; or a `Detector`. Default:
-            the environment variable NPR_MODEL.
+        model: A path, an address or a preset's name, see `open_predictor`; what that returns; or a
+            `Detector`. Default: the environment variable NPR_MODEL, or the one that comes with this
+            package.
         protocol: How files become pixels, or the name of it. Default: the model's own.
 
     Returns:
@@ -68,15 +68,12 @@ def score(images, model=None, protocol: Preprocessing | str | None = None):
 
 def _predictor(model):
     if model is None:
-        model = os.environ.get(VARIABLE)
-        if not model:
-            raise CheckpointError(
-                "No model: pass model=..., the folder of a run, a .keras file or an exported model, or "
-                f"set {VARIABLE}."
-            )
+        model = default_model()
     if isinstance(model, (str, os.PathLike)):
         path = os.fspath(model)
-        return open_predictor(path) if is_address(path) else _opened(path, _stamp(path))
+        if is_address(path):
+            return open_predictor(path)
+        return _opened(model_path(path), _stamp(model_path(path)))
     if hasattr(model, "predict_on_batch"):  # a detector
         from npr_keras.runtimes.keras_file import KerasPredictor
 
