@@ -77,7 +77,7 @@ PROTOCOLS: dict[str, Preprocessing] = {
         Preprocessing("centercrop", crop=224, even=True),
         Preprocessing("centercrop256", crop=256, even=True),
         Preprocessing("tile", tile=224, crop=224),
-        Preprocessing("native64", tile=64, even=True),
+        Preprocessing("centercrop1024", tile=64, crop=1024, even=True),
     )
 }
 

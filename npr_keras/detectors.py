@@ -67,7 +67,7 @@ DETECTORS: dict[str, Method] = {
             "rescale": 0.3,
             "rescale_factor": (0.5, 1.3),
         },
-        "native64",
+        "centercrop1024",
         source="ours: a perceptron on the power spectrum, averaged over windows; docs/results/npr-lab.md",
     ),
     "cnndetection": Method(
