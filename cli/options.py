@@ -44,6 +44,13 @@ def model_option(help: str, multiple: bool = False):
     )
 
 
+def preset_or_path(ctx, param, value):
+    """A preset's name becomes its path."""
+    from npr_keras.presets import model_path
+
+    return model_path(value) if value else value
+
+
 def model_argument(required: bool = True):
     """MODEL, which may also be given as `--model`, as most commands have it."""
 

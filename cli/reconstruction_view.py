@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 
 from npr_keras_cli.console import say, say_command, stdout
@@ -14,7 +15,7 @@ def show_pairs(report: dict, out: str) -> None:
         psnr = f"{row['psnr']:.1f}" if row["psnr"] is not None else "–"
         stdout().print(f"{name[:39]:40}{row['pairs']:>8,}{psnr:>11}", markup=False)
     say(f"\nMade: {out}\nTrain on it with:")
-    say_command(f"  npr-keras train --source {out} --resize none --crop 128")
+    say_command(f"  npr-keras train --source {shlex.quote(out)} --pairs --recipe robust")
 
 
 def show_decoders(rows) -> None:

@@ -51,6 +51,19 @@ class Preset:
             return Path(str(importlib.resources.files(_SHIPPED))) / self.file
         return cache_folder() / "models" / f"{self.name}.keras"
 
+    @property
+    def digest_file(self) -> Path:
+        """Where the SHA-256 of a converted file is kept, beside it."""
+        return self.path.with_suffix(".sha256")
+
+    def is_whole(self) -> bool:
+        """Whether the file that is here is the one that is meant, or was made of that."""
+        content = self.path.read_bytes()
+        if self.file:
+            return self.fits(content)
+        known = self.digest_file
+        return known.exists() and known.read_text().strip() == hashlib.sha256(content).hexdigest()
+
     def fits(self, content: bytes) -> bool:
         """Whether a file's content is the one that is meant."""
         if self.sha256:

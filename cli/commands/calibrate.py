@@ -10,6 +10,7 @@ from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, ope
 from npr_keras_cli.options import (
     label_options,
     pipeline_option,
+    preset_or_path,
     protocol_option,
     share,
     unreadable_option,
@@ -17,7 +18,13 @@ from npr_keras_cli.options import (
 
 
 @click.command("calibrate")
-@click.option("--model", required=True, type=click.Path(), help="A .keras file, or a run's folder.")
+@click.option(
+    "--model",
+    required=True,
+    type=click.Path(),
+    callback=preset_or_path,
+    help="A .keras file, a run's folder, or a preset's name.",
+)
 @click.option("--data", type=click.Path(), help="Real and generated images, in 0_real and 1_fake.")
 @click.option("--reals", type=click.Path(), help="Real images alone, in any folders.")
 @click.option(

@@ -40,7 +40,7 @@ def reconstruct(photos, decoders, out, licence, backend, as_json, **settings):
     \b
     npr-keras data reconstruct --photos holiday/ --out pairs \\
         --decoder taef2_encoder.pth,taef2_decoder.pth --decoder srgan_x4.onnx
-    npr-keras train --source pairs --resize none --crop 128
+    npr-keras train --source pairs --pairs --recipe robust
     """
     import_tensorflow_quietly()
     from npr_keras.errors import ConfigError

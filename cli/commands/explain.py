@@ -7,12 +7,18 @@ import sys
 import click
 
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
-from npr_keras_cli.options import model_option, protocol_option
+from npr_keras_cli.options import preset_or_path, protocol_option
 
 
 @click.command("explain")
 @click.argument("images", nargs=-1, required=True, type=click.Path())
-@model_option("A .keras file, a run's folder, or a preset's name.")
+@click.option(
+    "--model",
+    required=True,
+    type=click.Path(),
+    callback=preset_or_path,
+    help="A .keras file, a run's folder, or a preset's name.",
+)
 @click.option(
     "--out", required=True, type=click.Path(file_okay=False), help="Folder for the figures."
 )

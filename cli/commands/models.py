@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 
 import click
@@ -51,6 +52,7 @@ def download(names, yes, backend):
     The address and the licence are shown first. What comes is compared with the digest that this
     version knows.
     """
+    from npr_keras.packages import require
     from npr_keras.presets import get_preset
     from npr_keras_cli.console import say
 
@@ -59,6 +61,8 @@ def download(names, yes, backend):
         say(f"{preset.name}: {preset.title}\n  from     {preset.address or 'this package'}")
         say(f"  licence  {preset.licence}")
     wanted = [preset for preset in chosen if preset.address and not preset.path.exists()]
+    if wanted:
+        require("A checkpoint", "torch", "requests")
     if wanted and not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("Nobody is there to be asked: give --yes to begin.")
@@ -72,6 +76,7 @@ def download(names, yes, backend):
 
 
 def _bring(preset) -> None:
+    from npr_keras.atomic import write_text
     from npr_keras.detectors import get_method
     from npr_keras.download.presets import fetch_checkpoint
     from npr_keras.models import save_detector
@@ -87,6 +92,8 @@ def _bring(preset) -> None:
     detector = detector_for(method)
     from_state_dict(detector, load_pth(file), method.fake_class)
     save_detector(detector, preset.path)
+    digest = hashlib.sha256(preset.path.read_bytes()).hexdigest()
+    write_text(preset.digest_file, digest + "\n")
 
 
 @command.command("verify")
@@ -98,14 +105,13 @@ def verify(names):
 
     wrong = 0
     for preset in [get_preset(name) for name in names] or presets().values():
-        file = preset.path if preset.file else preset.path.with_suffix(".pth")
-        if not file.exists():
+        if not preset.path.exists():
             say(f"{preset.name}: not here")
-        elif preset.fits(file.read_bytes()):
+        elif preset.is_whole():
             say(f"{preset.name}: as it should be")
         else:
             wrong += 1
-            say(f"{preset.name}: another file than this version knows: {file}")
+            say(f"{preset.name}: another file than it was when it came: {preset.path}")
     sys.exit(int(wrong > 0))
 
 
@@ -120,6 +126,6 @@ def remove(names):
     for preset in [get_preset(name) for name in names]:
         if preset.file:
             raise ConfigError(f"{preset.name} comes with this package, and stays.")
-        for file in (preset.path, preset.path.with_suffix(".pth")):
-            file.unlink(missing_ok=True)
+        for file in preset.path.parent.glob(f"{preset.name}.*"):
+            file.unlink()
         say(f"Removed {preset.name}")

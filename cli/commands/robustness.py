@@ -85,7 +85,9 @@ def command(
     from npr_keras.scoring.score_log import ScoreLogs
 
     if stored:
-        require_keras_file(model, "nothing is stored in those")
+        from npr_keras.models.files import require_own
+
+        require_keras_file(require_own(model), "nothing is stored in those")
 
     predictor = open_quietly(model)
     protocol = protocol or predictor.preprocessing

@@ -65,8 +65,9 @@ RECIPE: dict[str, tuple[str, ...]] = {
 )
 @click.option(
     "--weights",
-    type=click.Path(dir_okay=False),
-    help="PyTorch checkpoint that the backbone begins with, such as ImageNet's.",
+    type=click.Path(),
+    help="PyTorch checkpoint that the backbone begins with, such as ImageNet's; for dire, the folder of "
+    "its diffusion model.",
 )
 @click.option(
     "--classes",
@@ -141,7 +142,7 @@ def command(**options):
         )
     if method.brings and not options["weights"]:
         raise ConfigError(
-            f"--detector {options['detector']} needs {method.brings}: give it by --weights FILE. It "
+            f"--detector {options['detector']} needs {method.brings}: give it by --weights. It "
             "does not come with this package."
         )
     if options["weights"] and not Path(options["weights"]).exists():

@@ -44,6 +44,8 @@ class DiffusionError(_OfOneSize):
 
     def __init__(self, side=256, pipeline="", steps=20, **kwargs):
         super().__init__(side, **kwargs)
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+            raise ConfigError(f"`steps` must be a positive integer. Received: steps={steps!r}")
         self.pipeline = os.fspath(pipeline)
         self.steps = steps
         self.model = None  # from (x, t), a torch tensor (B, 3, H, W) and a step, to the noise in x
@@ -80,7 +82,7 @@ class DiffusionError(_OfOneSize):
         import torch
 
         model = self._opened()
-        times = range(0, len(self.alphas), len(self.alphas) // self.steps)
+        times = range(0, len(self.alphas), max(1, len(self.alphas) // self.steps))
         left = [float(self.alphas[t]) for t in times]
         x = torch.permute(x, (0, 3, 1, 2))
         with torch.no_grad():

@@ -51,6 +51,11 @@ class Periodogram(keras.layers.Layer):
         self.window = side
         self.autocast = False
 
+    @property
+    def least(self) -> int:
+        """Side of the smallest image, in pixels."""
+        return self.window
+
     def build(self, input_shape):
         bins = self.window // 2 + 1
         options = {"shape": (bins, bins, 6), "trainable": False, "dtype": "float32"}

@@ -41,6 +41,11 @@ class NPRPyramid(keras.layers.Layer):
         self.scales = scales
         self.autocast = False
 
+    @property
+    def least(self) -> int:
+        """Side of the smallest image, in pixels."""
+        return 2**self.scales
+
     def call(self, inputs):
         x = as_float(inputs)
         block = 2**self.scales

@@ -125,6 +125,11 @@ class Detector(keras.Model):
         return self.backbone.side or getattr(self.representation, "side", None)
 
     @property
+    def least(self) -> int:
+        """The smallest side of an image, in pixels, that it takes."""
+        return getattr(self.representation, "least", 2)
+
+    @property
     def head(self):
         """The last dense layer, from features of the image to the logit."""
         return self.get_layer(self.backbone.head_name)

@@ -12,7 +12,7 @@ import keras
 from npr_keras.atomic import replacing
 from npr_keras.errors import CheckpointError
 from npr_keras.models.detector import Detector
-from npr_keras.presets import model_path
+from npr_keras.presets import model_path, presets
 
 MODEL_FILE = "model.keras"
 
@@ -92,12 +92,29 @@ def store_in_profile(model: str | os.PathLike, **fields) -> None:
         model: The file, or the folder that holds it.
         fields: Fields of `ModelProfile`, such as `calibration` and `robustness`.
     """
+    model = require_own(model)
     detector = load_detector(model)
     profile = dataclasses.replace(detector.profile, **fields)
     if profile == detector.profile:  # the same again: the file stays the one that was exported
         return
     detector.profile = profile
     save_detector(detector, model_file(model))
+
+
+def require_own(model: str | os.PathLike) -> str:
+    """A model's path, where its file may be changed.
+
+    Raises:
+        CheckpointError: If it is the one that comes with this package.
+    """
+    path = model_path(model)
+    for preset in presets().values():
+        if preset.file and os.path.realpath(path) == os.path.realpath(preset.path):
+            raise CheckpointError(
+                f"{preset.name} comes with this package, and stays as it is. Copy {preset.path} to a file "
+                "of your own, and name that."
+            )
+    return path
 
 
 def _require_ending(path):

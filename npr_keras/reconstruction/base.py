@@ -76,7 +76,10 @@ def open_decoder(text: str) -> tuple[str, Decoder]:
         if ":" not in file and not os.path.exists(file):
             raise ConfigError(f"--decoder {text}: there is no {file}")
     name = name or (os.path.splitext(os.path.basename(files[-1]))[0] if files else kind)
-    return re.sub(r"[^\w.-]+", "-", name), load_code(row.code)(files)
+    name = re.sub(r"[^\w.-]+", "-", name).strip(".")
+    if not name:
+        raise ConfigError(f"--decoder {text}: a name has letters or digits.")
+    return name, load_code(row.code)(files)
 
 
 def _kind_of(files: Sequence[str]) -> str:

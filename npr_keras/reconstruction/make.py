@@ -192,6 +192,8 @@ def _done(out: Path, jobs: Mapping[str, _Job]) -> dict[str, dict]:
     file = out / _LOG_FILE
     if not file.exists():
         return {}
+    for torn_picture in out.rglob(".*.png"):  # a kill left it under its temporary name
+        torn_picture.unlink()
     text = file.read_text(encoding="utf-8")
     whole, _, torn = text.rpartition("\n")
     if torn:

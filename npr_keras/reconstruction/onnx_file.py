@@ -34,9 +34,15 @@ class OnnxDecoder(Decoder):
     def __init__(self, files: Sequence[str]):
         super().__init__(files)
         runtime = import_needed("onnxruntime", "An ONNX decoder")
-        self.sessions = [
-            runtime.InferenceSession(file, providers=["CPUExecutionProvider"]) for file in files
-        ]
+        self.files = files
+        try:
+            self.sessions = [
+                runtime.InferenceSession(file, providers=["CPUExecutionProvider"]) for file in files
+            ]
+        except Exception as error:  # whatever the runtime makes of a broken file
+            raise ConfigError(
+                f"{', '.join(files)}: cannot be read as ONNX: {_line(error)}"
+            ) from error
         self.has_latent = len(files) == 2
         self.channels_last = self.sessions[0].get_inputs()[0].shape[-1] == 3
         self.factor, self.range = self._found()
@@ -47,7 +53,14 @@ class OnnxDecoder(Decoder):
         probe = np.stack([np.add.outer(ramp, ramp * k) / (1 + k) for k in (0.2, 1, 5)], -1)
         found = []
         for name in _RANGES:
-            made = self._run(probe.astype(np.float32), name, np.random.default_rng(0), 0.0)
+            try:
+                made = self._run(probe.astype(np.float32), name, np.random.default_rng(0), 0.0)
+            except Exception as error:  # whatever the runtime makes of an input that does not fit
+                raise ConfigError(
+                    f"{', '.join(self.files)}: does not take images of {_PROBE} x {_PROBE} pixels. "
+                    "Expected float32, (1, 3, H, W) or (1, H, W, 3), any H and W, the encoder first. "
+                    f"Received: {_line(error)}"
+                ) from error
             factor, rest = divmod(made.shape[0], _PROBE)
             if rest or made.shape[:2] != (made.shape[0],) * 2 or factor < 1:
                 raise ConfigError(
@@ -59,7 +72,7 @@ class OnnxDecoder(Decoder):
         error, factor, name = min(found)
         if not error < 40**2:
             raise ConfigError(
-                f"{self.sessions[-1].get_outputs()[0].name}: what comes out is not the image that went in "
+                f"{', '.join(self.files)}: what comes out is not the image that went in "
                 f"(apart by {error**0.5:.0f} grey levels). Expected a network from RGB images to such."
             )
         self.multiple = 8 * factor
@@ -87,6 +100,10 @@ class OnnxDecoder(Decoder):
             small = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
             given = np.array(small)
         return self._run(given.astype(np.float32), self.range, random, noise)
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 class VaeLight(OnnxDecoder):

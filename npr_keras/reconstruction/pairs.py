@@ -12,6 +12,7 @@ from scipy.fft import dctn, idctn
 
 from npr_keras.data.decode import FORMATS, decode
 from npr_keras.data.perturb import jpeg
+from npr_keras.errors import ConfigError
 from npr_keras.forensics.jpeg import estimate_quality
 from npr_keras.reconstruction.base import Decoder
 from npr_keras.reconstruction.plan import ReconstructionConfig
@@ -24,7 +25,7 @@ class Pair:
     Attributes:
         real, fake: uint8, (size, size, 3).
         facts: "crop" (left, top, side in the photograph, pixels), "scale", "offset" on the decoder's
-            grid, "noise", "quality" (0 without), "mixed" and "blended", the photograph's share.
+            grid (left, top), "noise", "quality" (0 without), "mixed" and "blended", the photograph's share.
     """
 
     real: np.ndarray
@@ -52,7 +53,13 @@ def make_pair(
     # A decoder's edges show its padding: a margin of its multiple is thrown away.
     offset = random.integers(0, multiple, 2) if config.grid_offset else np.zeros(2, int)
     noise = float(random.uniform(0, config.latent_noise)) if config.latent_noise else 0.0
+    noise = noise if decoder.has_latent else 0.0
     whole = _rounded(decoder.reconstruct(seen, random, noise))
+    if whole.shape != seen.shape:
+        raise ConfigError(
+            f"The decoder {name} makes {whole.shape[1]} x {whole.shape[0]} pixels of {seen.shape[1]} x "
+            f"{seen.shape[0]}. Expected as many: a pair would differ in size."
+        )
     top, left = (int(multiple + n) for n in offset)
     real, fake = (one[top : top + size, left : left + size] for one in (seen, whole))
     mixed = blended = 0.0
@@ -69,7 +76,7 @@ def make_pair(
     facts = {
         "crop": box,
         "scale": round(scale, 4),
-        "offset": [int(n) for n in offset],
+        "offset": [int(n) for n in offset[::-1]],
         "noise": round(noise, 4),
         "quality": quality,
         "mixed": round(mixed, 4),

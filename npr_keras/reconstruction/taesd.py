@@ -30,8 +30,17 @@ class Taesd(Decoder):
     def __init__(self, files: Sequence[str]):
         super().__init__(files)
         encoder, decoder = (load_pth(file) for file in files)
-        self.encoder = _stack(encoder, 3, halves=True, what=files[0])
-        self.decoder = _stack(decoder, self.encoder.output.shape[-1], halves=False, what=files[1])
+        try:
+            self.encoder = _stack(encoder, 3, halves=True, what=files[0])
+            latent = self.encoder.output.shape[-1]
+            self.decoder = _stack(decoder, latent, halves=False, what=files[1])
+        except ConfigError:
+            raise
+        except ValueError as error:  # of shapes that do not follow one another
+            raise ConfigError(
+                f"{files[0]} and {files[1]} do not make an autoencoder. Expected the encoder's state dict "
+                "first, then the decoder's."
+            ) from error
         halvings = sum(isinstance(layer, layers.ZeroPadding2D) for layer in self.encoder.layers)
         self.multiple = 2**halvings
 

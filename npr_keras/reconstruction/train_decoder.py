@@ -52,6 +52,8 @@ def train_decoder(
     """
     if family not in FAMILIES:
         raise ConfigError(f"The family must be one of {', '.join(FAMILIES)}. Received: {family!r}")
+    if Path(out).suffix != ".keras" or not Path(out).absolute().parent.is_dir():
+        raise ConfigError(f"Expected a file .keras in a folder that is there. Received: {out}")
     keras.utils.set_random_seed(seed)
     photographs = _photographs(photos, seed, progress)
     model = build_family(family, stages)

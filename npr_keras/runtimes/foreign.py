@@ -142,9 +142,10 @@ def _read_scores(path: str) -> tuple[dict[str, float | None], str, str]:
             found: dict[str, float | None] = {}
             for row in rows:
                 value = float(row[kind]) if row[kind] else math.nan
-                for tail in _tails(
-                    row["path"]
-                ):  # images may lie elsewhere: by what is theirs alone
+                # Images may lie elsewhere: by the end of their paths, where that is theirs alone. A
+                # bare name counts where the file gives no more: both of a pair may have one.
+                tails = _tails(row["path"])
+                for tail in tails if len(tails) == 1 else tails[:-1]:
                     found[tail] = None if tail in found else value
                 found[os.path.realpath(os.path.join(folder, row["path"]))] = value
     except (OSError, ValueError) as error:

@@ -66,9 +66,19 @@ class KerasPredictor:
                 f"This detector takes {side} x {side} pixels alone. Received: {images.shape[2]} x "
                 f"{images.shape[1]}. Its own pixels are {self.preprocessing.name}."
             )
+        if min(images.shape[1:3]) < self.detector.least:
+            raise ConfigError(
+                f"This detector takes images of at least {self.detector.least} pixels a side. Received: "
+                f"{images.shape[2]} x {images.shape[1]}. Its own pixels are {self.preprocessing.name}."
+            )
         if keras.backend.backend() == "jax":
             self._forget(images.shape)
-        return np.asarray(self.detector.predict_on_batch(images), np.float32)[:, 0]
+        most = self.detector.backbone.at_once or len(images)
+        parts = [
+            self.detector.predict_on_batch(images[i : i + most])
+            for i in range(0, len(images), most)
+        ]
+        return np.concatenate([np.asarray(part, np.float32)[:, 0] for part in parts])
 
     def _forget(self, shape) -> None:
         """JAX compiles for every shape and keeps it: after so many, all of it goes."""

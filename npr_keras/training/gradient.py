@@ -113,7 +113,7 @@ def train(
         else:
             compile_detector(detector, config)
         unreadable = Unreadable(len(source.train) + len(source.val), config.max_unreadable)
-        is_over = done == config.epochs or run.is_over(config.minutes)
+        is_over = done == config.epochs or (done > 0 and run.is_over(config.minutes))
         if not is_over:
             images = TrainingImages(source.train, config, unreadable)
             if not done:
@@ -126,7 +126,7 @@ def train(
     finally:
         keras.config.set_dtype_policy(previous_policy)
     history = run.history()
-    if not is_over or not run.model.exists():
+    if not is_over or not run.is_finished():
         card = model_card(run.read_config() or settings, history, unreadable.reasons)
         run.finish(detector, card)
     return TrainingResult(detector, os.fspath(out), history, unreadable.reasons)
@@ -228,9 +228,9 @@ class _EpochKeeper(keras.callbacks.Callback):
         logits = score_records(
             KerasPredictor(self.model),
             self.val,
-            # A network that takes one size alone is validated on what it is scored on.
+            # A network that does not take every size is validated on what it is scored on.
             self.model.preprocessing
-            if self.model.side
+            if self.model.side or self.model.least > 2
             else validation_protocol(self.images.config),
             self.images.unreadable,
             self.images.config.batch_size,

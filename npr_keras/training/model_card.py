@@ -80,7 +80,8 @@ def model_card(settings: dict, history: list[dict], unreadable: dict[str, str]) 
 
 def _end(training: dict) -> str:
     minutes = training.get("minutes")
-    return f"{training['epochs']} epochs" + (f" or {minutes:g} minutes" if minutes else "")
+    falls = ", cosine schedule" if training.get("schedule") == "cosine" else ""
+    return f"{training['epochs']} epochs{falls}" + (f" or {minutes:g} minutes" if minutes else "")
 
 
 def _degraded(training: dict) -> str:
@@ -92,4 +93,7 @@ def _degraded(training: dict) -> str:
     if training["jpeg"]:
         low, high = training["jpeg_quality"]
         said += f", JPEG {training['jpeg']} (quality {low} to {high})"
-    return said
+    for name in ("webp", "noise", "rescale", "colour", "rotate", "cutout"):
+        if training.get(name):
+            said += f", {name} {training[name]}"
+    return said + (", in pairs" if training.get("pairs") else "")

@@ -61,6 +61,7 @@ class RunFolder:
                 )
             self.path.mkdir(parents=True, exist_ok=True)
             write_text(self.path / CONFIG_FILE, json.dumps(settings, indent=2) + "\n")
+            self._write_history([])  # an epoch that was killed before its checkpoint counts nothing
             return 0
         if not resume:
             raise RunError(
@@ -68,10 +69,15 @@ class RunFolder:
                 "choose another --name or --out, or remove the folder."
             )
         now = settings["settings"]
+        free = {"training.max_unreadable"}
+        if (
+            now["training"]["schedule"] == "step"
+        ):  # the other one's step sizes depend on their number
+            free.add("training.epochs")
         changed = [
             one
             for one in differences(_completed(stored["settings"], now), now)
-            if one[0] not in ("training.epochs", "training.max_unreadable")
+            if one[0] not in free
         ]
         if changed:
             raise RunError(
@@ -151,6 +157,14 @@ class RunFolder:
         for folder in self.path.glob("features-*"):
             shutil.rmtree(folder, ignore_errors=True)
         write_text(self.path / CARD_FILE, card)
+
+    def is_finished(self) -> bool:
+        """Whether all that `finish` leaves is there, and nothing that it takes away."""
+        return (
+            self.model.exists()
+            and (self.path / CARD_FILE).exists()
+            and not list(self.path.glob("features-*"))
+        )
 
     def history(self) -> list[dict]:
         """One dict an epoch, numbers as numbers."""

@@ -274,4 +274,4 @@ def test_weights_are_asked_for_at_once(invoke):
     assert "There is no missing.pth" in error_of(missing)
     for method, what in (("lgrad", "the discriminator of StyleGAN"), ("univfd", "CLIP ViT-L/14")):
         needed = invoke("train", "--source", "source", "--detector", method)
-        assert what in error_of(needed) and "give it by --weights FILE" in error_of(needed)
+        assert what in error_of(needed) and "give it by --weights" in error_of(needed)

@@ -12,7 +12,9 @@ def test_python_users(model, make_images, tmp_path, monkeypatch):
     make_images(tmp_path, 2)
     path = tmp_path / "000.png"
     monkeypatch.delenv("NPR_MODEL", raising=False)
-    assert npr_keras.score(path).pixels.startswith("centercrop1024")  # of what comes with the package
+    assert npr_keras.score(path).pixels.startswith(
+        "centercrop1024"
+    )  # of what comes with the package
     with pytest.raises(CheckpointError, match="No model at gone"):
         npr_keras.score(path, model="gone")
     monkeypatch.setenv("NPR_MODEL", str(model))

@@ -75,6 +75,15 @@ def test_scores_of_images_that_lay_elsewhere(sets, tmp_path):
         evaluate(open_predictor(write(tmp_path / "names.csv", rows)), sets, NATIVE)
 
 
+def test_a_score_is_not_taken_from_the_other_of_a_pair(sets, tmp_path):
+    """Both have one name; only the generated ones have scores."""
+    (images,) = sets
+    rows = [(r.path, 0.9) for r in images.records if r.label]
+    predictor = open_predictor(write(tmp_path / "s.csv", rows))
+    found = predictor.predict_files([r.path for r in images.records])
+    assert np.isnan(found).tolist() == [not r.label for r in images.records]
+
+
 def test_what_is_no_file_of_scores(tmp_path):
     (tmp_path / "a.csv").write_text("name,value\nx,1\n")
     with pytest.raises(CheckpointError, match="expected the columns path and one of logit"):

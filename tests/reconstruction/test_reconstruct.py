@@ -30,6 +30,8 @@ from npr_keras.runtimes.open import open_predictor
 class Darker(Decoder):
     """Half as bright, and nothing of what lies around; remembers what noise it was given."""
 
+    has_latent = True
+
     def __init__(self):
         super().__init__(())
         self.noises = []
@@ -224,6 +226,37 @@ def test_an_onnx_network_that_makes_images_larger(tmp_path, random):
     assert window_of(decoder, ReconstructionConfig(size=64)) == 96
 
 
+def test_an_onnx_file_that_is_none_or_takes_one_size(tmp_path):
+    from onnx import TensorProto, helper, save
+
+    (tmp_path / "broken.onnx").write_bytes(b"broken")
+    with pytest.raises(ConfigError, match=r"broken\.onnx: cannot be read as ONNX"):
+        open_decoder(f"{tmp_path}/broken.onnx")
+    values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3, 8, 8]) for n in "xy"]
+    node = helper.make_node("Identity", ["x"], ["y"])
+    graph = helper.make_graph([node], "g", values[:1], values[1:])
+    opset = [helper.make_opsetid("", 13)]
+    save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "eight.onnx")
+    with pytest.raises(ConfigError, match="does not take images of 64 x 64 pixels"):
+        open_decoder(f"{tmp_path}/eight.onnx")
+
+
+def test_a_decoder_that_changes_the_size(photos):
+    class Smaller(Decoder):
+        def reconstruct(self, pixels, random, noise=0.0):
+            return pixels[:-8]
+
+    config = ReconstructionConfig(count=1, **SMALL)
+    with pytest.raises(ConfigError, match=r"smaller makes 80 x 72 pixels of 80 x 80"):
+        make_pair(str(photos / "1.jpg"), "smaller", 0, Smaller(()), config)
+
+
+def test_names_stay_inside_the_folder():
+    assert open_decoder("../x:identity=")[0] == "-x"
+    with pytest.raises(ConfigError, match="a name has letters or digits"):
+        open_decoder("..:identity=")
+
+
 def test_taesd_beside_torch(tmp_path, random):
     """A small autoencoder of that family, written down in torch layers."""
     import torch
@@ -269,6 +302,8 @@ def test_taesd_beside_torch(tmp_path, random):
     np.testing.assert_allclose(found.reconstruct(pixels, random), expected, atol=1e-2)
     noisy = found.reconstruct(pixels, np.random.default_rng(0), 0.5)
     assert np.abs(noisy - expected).max() > 0.1
+    with pytest.raises(ConfigError, match="Expected the encoder's state dict first"):
+        open_decoder(f"{tmp_path}/d.pth,{tmp_path}/e.pth")
     torch.save({"encoder.weight": torch.ones(1)}, tmp_path / "x.pth")
     with pytest.raises(ConfigError, match="no state dict of the TAESD family"):
         open_decoder(f"{tmp_path}/x.pth,{tmp_path}/d.pth")

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,6 +73,30 @@ def test_a_finished_run_can_be_resumed(source_folder, tmp_path):
 
 
 @pytest.mark.slow
+def test_more_epochs_of_a_cosine(source_folder, tmp_path):
+    """Its step sizes depend on their number: no run without a stop would end like that."""
+    recipe = {"recipe": {"schedule": "cosine"}}
+    run(source_folder, tmp_path / "run", epochs=1, **recipe)
+    with pytest.raises(RunError, match=r"training\.epochs: was 1, now 2"):
+        run(source_folder, tmp_path / "run", epochs=2, resume=True, **recipe)
+
+
+def test_killed_between_history_and_checkpoint(source_folder, tmp_path):
+    """The minutes of an epoch that left no checkpoint are not spent: nothing untrained is a result."""
+    recipe = {"recipe": {"minutes": 5.0}}
+    run(source_folder, tmp_path / "whole", epochs=1, **recipe)
+    found = RunFolder(tmp_path / "killed")
+    shutil.copytree(tmp_path / "whole", found.path)
+    found.model.unlink()
+    shutil.rmtree(found.path / "checkpoints")
+    history = (found.path / "history.csv").read_text().splitlines()
+    last = history[-1].rpartition(",")[0] + ",999"
+    (found.path / "history.csv").write_text("\n".join([history[0], last]) + "\n")
+    again = run(source_folder, found.path, epochs=1, resume=True, **recipe)
+    assert len(again.history) == 1 and again.history[0]["trained_seconds"] < 300
+    assert_same_weights(again.detector, load_detector(tmp_path / "whole"))
+
+
 def test_a_run_from_before_a_setting_came(source_folder, tmp_path):
     """What a setting is by default is what it was before there was one."""
     run(source_folder, tmp_path / "run", epochs=1)
@@ -86,7 +111,6 @@ def test_a_run_from_before_a_setting_came(source_folder, tmp_path):
     assert len(run(source_folder, tmp_path / "run", epochs=2, resume=True).history) == 2
 
 
-@pytest.mark.every_backend
 @pytest.mark.every_backend
 def test_minutes_end_a_run_within_an_epoch(source_folder, tmp_path, monkeypatch):
     """Each step takes half a minute here; the first one, which builds the graph, counts nothing."""
@@ -110,6 +134,7 @@ def test_minutes_end_a_run_within_an_epoch(source_folder, tmp_path, monkeypatch)
     assert_same_weights(found.detector, again.detector)
 
 
+@pytest.mark.every_backend
 def test_what_a_run_leaves(source_folder, tmp_path):
     out = tmp_path / "run"
     result = run(source_folder, out, epochs=2)

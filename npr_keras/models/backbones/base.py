@@ -46,6 +46,7 @@ class Backbone(Config):
             probabilities.
         side: The only side of an image, in pixels, that it takes; None for any.
         head_l2: The last layer's penalty: so many times the sum of its squared weights.
+        at_once: How many images it scores at once, at most, for want of memory; None for any number.
         head_starts: Its weight and bias before training; None for PyTorch's random ones.
     """
 
@@ -58,6 +59,7 @@ class Backbone(Config):
     side: Any = None
     head_l2: ClassVar[float] = 0.0
     head_starts: Any = None
+    at_once: ClassVar[int | None] = None
 
     def build(self, x):
         """The network.

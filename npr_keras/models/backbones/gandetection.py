@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from keras import layers
@@ -43,6 +43,7 @@ class GANDetection(EfficientNet):
     std: Any = IMAGENET_STD
     head_name: Any = "head"
     head_starts: Any = (1.0, 0.0)  # the mean itself
+    at_once: ClassVar[int | None] = 1  # 200 patches of each
 
     @property
     def side(self) -> int:  # type: ignore[override]
