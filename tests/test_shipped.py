@@ -56,7 +56,6 @@ def test_scores_that_are_known(photograph):
     for name, logit in known.items():
         found = float(detector.predict_on_batch(np.ascontiguousarray(pixels[name]))[0, 0])
         assert found == pytest.approx(logit, abs=1e-3), (keras.backend.backend(), name)
-    assert known["photograph"] < known["blocks"]
 
 
 @pytest.mark.slow

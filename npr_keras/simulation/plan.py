@@ -23,17 +23,16 @@ OTHER_NETWORKS = ("x2k5t0", "x2k5t2", "x4k3t2", "x4k5t1")
 
 
 def is_simulated(source) -> bool:
-    """Whether the images of a `Source` were made by `npr-keras data simulate`, wherever they are named."""
-    folders = {Path(source.root).resolve()}
-    folders |= {
+    """Whether all images of a `Source` were made by `npr-keras data simulate`, wherever they are named."""
+
+    def is_made(start: Path) -> bool:
+        return any((folder / SIMULATION_FILE).is_file() for folder in (start, *start.parents))
+
+    folders = {
         Path(record.path).resolve().parent
         for record in source.train[:: max(1, len(source.train) // 64)]
     }
-    return any(
-        (folder / SIMULATION_FILE).is_file()
-        for start in folders
-        for folder in (start, *start.parents)
-    )
+    return is_made(Path(source.root).resolve()) or (bool(folders) and all(map(is_made, folders)))
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def test_only_some_of_a_grid():
     chosen = grid.only(["ferretnet", "patchfor", "Durall"])
     assert [v.method for v in chosen.variants] == ["npr", "durall", "patchfor", "ferretnet"]
     assert grid.only([]) == grid
-    with pytest.raises(ConfigError, match=r"no univfd\. Known: npr, cnndetection"):
+    with pytest.raises(ConfigError, match=r"no univfd\. Known: npr, lab, cnndetection"):
         grid.only(["univfd"])
 
 

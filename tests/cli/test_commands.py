@@ -220,7 +220,7 @@ def test_bench_of_named_models(invoke, model, tmp_path):
 def test_every_command_has_help(invoke):
     names = re.findall(r"^  ([a-z]+)  ", invoke("--help").stdout, re.M)
     assert names == [
-        "demo", "data", "train", "detectors", "eval", "compare", "suites", "predict", "explain", "calibrate", "robustness", "ablate", "export", "serve", "query", "convert", "info", "bench",
+        "demo", "data", "train", "detectors", "models", "eval", "compare", "suites", "predict", "explain", "calibrate", "robustness", "ablate", "export", "serve", "query", "convert", "info", "bench",
     ]  # fmt: skip
     for name in names:
         text = invoke(name, "--help").stdout

@@ -76,9 +76,21 @@ def test_integers_are_taken_as_numbers(layer_class, random):
     )
 
 
-# Those of one size alone: tests/test_detectors.py.
+# Those of one size alone, and what large images take: tests/test_detectors.py.
 OF_ANY_SIZE = [
-    n for n in REPRESENTATIONS if n not in ("log-dct", "bands", "spectrum", "gradient", "bihpf")
+    n
+    for n in REPRESENTATIONS
+    if n
+    not in (
+        "log-dct",
+        "bands",
+        "spectrum",
+        "gradient",
+        "bihpf",
+        "perturbation",
+        "diffusion-error",
+        "periodogram",
+    )
 ]
 
 
@@ -109,7 +121,9 @@ def test_by_name():
     assert (
         make_representation("npr", incomplete="pad").padding == "same"
     )  # as version 0.1 called it
-    with pytest.raises(ConfigError, match="one of npr, pixels, high-pass, haar-hh, wavelet-hh"):
+    with pytest.raises(
+        ConfigError, match="one of npr, npr-pyramid, periodogram, pixels, high-pass"
+    ):
         make_representation("wavelet")
     with pytest.raises(ConfigError, match="Received: \\['npr'\\]"):
         make_representation(["npr"])
