@@ -69,11 +69,11 @@ class OnnxDecoder(Decoder):
                 )
             seen = np.asarray(made[::factor, ::factor], np.float64)
             found.append((float(np.mean((seen - probe) ** 2)), factor, name))
-        error, factor, name = min(found)
-        if not error < 40**2:
+        apart, factor, name = min(found)
+        if not apart < 40**2:
             raise ConfigError(
                 f"{', '.join(self.files)}: what comes out is not the image that went in "
-                f"(apart by {error**0.5:.0f} grey levels). Expected a network from RGB images to such."
+                f"(apart by {apart**0.5:.0f} grey levels). Expected a network from RGB images to such."
             )
         self.multiple = 8 * factor
         return factor, name
