@@ -155,4 +155,6 @@ def _norm(x, name):
 
 
 def _active(x, name):
-    return layers.Activation("silu", name=name)(x)
+    """SiLU, of two operations: TensorFlow's own has a gradient that a SavedModel cannot hold."""
+    gate = layers.Activation("sigmoid", name=f"{name}-sigmoid")(x)
+    return layers.Multiply(name=name)([x, gate])
