@@ -44,11 +44,21 @@ def model_option(help: str, multiple: bool = False):
     )
 
 
-def preset_or_path(ctx, param, value):
-    """A preset's name becomes its path."""
-    from npr_keras.presets import model_path
+def keras_model_option(function):
+    """`--model` where one has to be named: a file that Keras reads, or a preset's name."""
 
-    return model_path(value) if value else value
+    def found(ctx, param, value):
+        from npr_keras.presets import model_path
+
+        return model_path(value)
+
+    return click.option(
+        "--model",
+        required=True,
+        type=click.Path(),
+        callback=found,
+        help="A .keras file, a run's folder, or a preset's name.",
+    )(function)
 
 
 def model_argument(required: bool = True):

@@ -8,9 +8,9 @@ import click
 
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, open_quietly
 from npr_keras_cli.options import (
+    keras_model_option,
     label_options,
     pipeline_option,
-    preset_or_path,
     protocol_option,
     share,
     unreadable_option,
@@ -18,13 +18,7 @@ from npr_keras_cli.options import (
 
 
 @click.command("calibrate")
-@click.option(
-    "--model",
-    required=True,
-    type=click.Path(),
-    callback=preset_or_path,
-    help="A .keras file, a run's folder, or a preset's name.",
-)
+@keras_model_option
 @click.option("--data", type=click.Path(), help="Real and generated images, in 0_real and 1_fake.")
 @click.option("--reals", type=click.Path(), help="Real images alone, in any folders.")
 @click.option(

@@ -7,18 +7,12 @@ import sys
 import click
 
 from npr_keras_cli.backend import backend_option, import_tensorflow_quietly
-from npr_keras_cli.options import preset_or_path, protocol_option
+from npr_keras_cli.options import keras_model_option, protocol_option
 
 
 @click.command("explain")
 @click.argument("images", nargs=-1, required=True, type=click.Path())
-@click.option(
-    "--model",
-    required=True,
-    type=click.Path(),
-    callback=preset_or_path,
-    help="A .keras file, a run's folder, or a preset's name.",
-)
+@keras_model_option
 @click.option(
     "--out", required=True, type=click.Path(file_okay=False), help="Folder for the figures."
 )
