@@ -194,10 +194,10 @@ DETECTORS: dict[str, Method] = {
         "Self-blended images",
         {"layer": "pixels"},
         {"backbone": "efficientnet"},
-        {"learning_rate": 1e-3, "resize": 380, "crop": 380},
+        {"learning_rate": 1e-3, "batch_size": 8, "resize": 380, "crop": 380},
         "resize380",
         source="Shiohara, Yamasaki, CVPR 2022: EfficientNet-B4, to be trained on the pairs of "
-        "`npr-keras data reconstruct --decoder self-blend`; by Adam, not pretrained",
+        "`npr-keras data reconstruct --decoder self-blend`; by Adam, in batches of 8 for want of memory, not pretrained",
         fake_class=1,
         weights="its own, academic and non-commercial",
     ),

@@ -73,6 +73,10 @@ def command(
     from npr_keras_cli.console import progress_bar, warn_left_out
     from npr_keras_cli.inputs import sets_in, told
 
+    if not dry_run:
+        from npr_keras.models.files import require_own
+
+        require_own(model)
     if (data is None) == (reals is None):
         raise click.UsageError("From what: either --data DIR or --reals DIR.")
     if reals and fpr is None:

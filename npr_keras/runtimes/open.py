@@ -40,7 +40,8 @@ def open_predictor(model: str | os.PathLike):
     if not os.path.exists(path):
         raise CheckpointError(
             f"No model at {path}. Expected a run's folder, a SavedModel, or a file that ends in one "
-            f"of {', '.join(row.ending for row in FORMATS.values() if row.ending)}."
+            f"of {', '.join(row.ending for row in FORMATS.values() if row.ending)}; or a name that "
+            "npr-keras models lists."
         )
     return load_code(FORMATS[format_of(path)].reads)(path)
 
