@@ -9,7 +9,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, error_of
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
@@ -96,3 +96,14 @@ def test_exports_of_it_verify(form, tmp_path):
     model.write_bytes(presets()[NAME].path.read_bytes())
     (made,) = export_detector(model, [form])
     assert made.verified.difference < 1e-3
+
+
+def test_what_comes_with_it_stays_as_it_is(invoke, make_set, tmp_path):
+    before = presets()[NAME].path.read_bytes()
+    data = make_set(tmp_path / "data", 20)
+    for command in (
+        ["calibrate", "--model", NAME, "--reals", data, "--fpr", "5%"],
+        ["robustness", "--data", data, "--store"],
+    ):
+        assert f"{NAME} comes with this package, and stays as it is" in error_of(invoke(*command))
+    assert presets()[NAME].path.read_bytes() == before
