@@ -2,6 +2,7 @@
 
 import dataclasses
 import types
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -75,6 +76,8 @@ def test_contract(name, tmp_path, make_set):
     np.testing.assert_array_equal(same.logits, found.logits)
     (made,) = export_detector(tmp_path / "run", ["savedmodel"])
     assert made.verified.difference < 1e-3
+    # What is a constant of the graph is in memory many times while it is written.
+    assert max(path.stat().st_size for path in Path(made.path).rglob("*.pb")) < 40e6
     side = predictor.detector.side or 128
     pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
     if name in WITHOUT_MAP:

@@ -13,6 +13,9 @@ from npr_keras.profile import Calibration
 from npr_keras.runtimes.exported import LABELS, UNCALIBRATED_LABEL, Facts
 from npr_keras.runtimes.freeze import freeze
 
+# Of a larger network the weights are variables: while a model is saved and loaded, every signature's
+# graph holds its own copy of all constants (ResNet-50: 11 GB), and no graph may exceed 2 GB.
+_MOST_CONSTANTS = 4_000_000
 FEATURE = "image/encoded"  # of a tf.Example, as TensorFlow's own image sets call it
 
 
@@ -29,7 +32,13 @@ class ServedDetector(tf.Module):
         super().__init__()
         dense = folded.get_layer(detector.head.name)
         features = detector.features_in(folded)
-        self._frozen = freeze(keras.Model(folded.input, [features, folded.output]))
+        model = keras.Model(folded.input, [features, folded.output])
+        self._large = model.count_params() > _MOST_CONSTANTS
+        if self._large:
+            self._weights = [variable.value for variable in model.variables]
+            self._network = tf.function(lambda pixels: model(pixels, training=False))
+        else:
+            self._network = freeze(model)
         self._has_positions = detector.has_positions
         kernel, bias = (
             np.asarray(keras.ops.convert_to_numpy(v)) for v in (dense.kernel, dense.bias)
@@ -41,7 +50,7 @@ class ServedDetector(tf.Module):
 
     def score(self, pixels):
         """float32 pixels, (B, H, W, 3), to features, (B, h, w, C) or (B, C), and logits, (B,)."""
-        features, logits = self._frozen(pixels)
+        features, logits = self._network(pixels)
         return features, tf.reshape(logits, [-1])
 
     def logits(self, pixels):
@@ -124,19 +133,31 @@ class ServedDetector(tf.Module):
                 pixels = tf.identity(pixels)
             if size:
                 return index, pixels
+            if self._large:  # a data set's function cannot see variables, see `freeze`
+                return index, tf.io.serialize_tensor(pixels)
+            return index, score_one(pixels)
+
+        def score_one(pixels):
             logit = self.score(tf.cast(pixels, tf.float32)[None])[1][0]
-            return index, tf.reshape(logit, [])
+            return tf.reshape(logit, [])
+
+        def score_serialised(text):
+            pixels = tf.io.parse_tensor(text, tf.uint8)
+            return score_one(tf.ensure_shape(pixels, [None, None, 3]))
 
         found = tf.data.Dataset.from_tensor_slices(images).enumerate()
         found = found.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False)
         found = found.ignore_errors()
         # Never empty, whatever fails: the last row belongs to no image.
         shape = [size, size, 3] if size else []
-        spare = tf.zeros(shape, tf.uint8 if size else tf.float32)
+        kind = tf.uint8 if size else tf.string if self._large else tf.float32
+        spare = tf.fill(shape, "") if kind == tf.string else tf.zeros(shape, kind)
         found = found.concatenate(tf.data.Dataset.from_tensors((tf.constant(-1, tf.int64), spare)))
         indices, values = found.batch(tf.cast(count, tf.int64) + 1).get_single_element()
         indices, values = indices[:-1], values[:-1]
         logits = values
+        if kind == tf.string:
+            logits = tf.map_fn(score_serialised, values, fn_output_signature=tf.float32)
         if size:  # no image at all is more than the convolutions' kernels bear
             logits = self.logits(tf.cast(values, tf.float32))
         empty = tf.fill([count], tf.constant(np.nan, tf.float32))
