@@ -30,6 +30,7 @@ NEEDED_FOR = {
     "pyarrow": ('"npr-keras[parquet]"', "Parquet tables"),
     "filelock": ('"npr-keras[ablate]"', "locks of folders"),
     "diffusers": ("diffusers", "DIRE, autoencoders of diffusers (with torch)"),
+    "ncnn": ('"npr-keras[ncnn]"', "decoders in ncnn's files"),
     "yaml": ('"npr-keras[ablate]"', ""),
     "requests": ('"npr-keras[download]"', "npr-keras data download"),
     "gdown": ('"npr-keras[download]"', ""),

