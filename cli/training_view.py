@@ -48,6 +48,16 @@ def watcher(config):
     class Watcher(keras.callbacks.Callback):
         """A bar for the epoch under way, and a line for each that is done."""
 
+        def decoding(self, done, count):
+            """While images are decoded ahead."""
+            if done == 1 or not hasattr(self, "bar"):
+                self.bar = progress_bar()
+                self.bar.start()
+                self.task = self.bar.add_task("decoding", total=count, note="")
+            self.bar.update(self.task, completed=done)
+            if done == count:
+                self.close()
+
         def on_train_begin(self, logs=None):
             say("  epoch        lr    loss     acc  val acc   val AP   img/s    time")
             self.bar = progress_bar()

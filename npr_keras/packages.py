@@ -28,7 +28,6 @@ NEEDED_FOR = {
     "matplotlib": ('"npr-keras[report]"', "reports, figures"),
     "jinja2": ('"npr-keras[report]"', ""),
     "pyarrow": ('"npr-keras[parquet]"', "Parquet tables"),
-    "filelock": ('"npr-keras[ablate]"', "locks of folders"),
     "diffusers": ("diffusers", "DIRE, autoencoders of diffusers (with torch)"),
     "ncnn": ('"npr-keras[ncnn]"', "decoders in ncnn's files"),
     "yaml": ('"npr-keras[ablate]"', ""),

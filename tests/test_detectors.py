@@ -75,7 +75,7 @@ def test_contract(name, tmp_path, make_set):
     (same,) = evaluate(again, find_sets(tmp_path / "test")[0], own)
     np.testing.assert_array_equal(same.logits, found.logits)
     (made,) = export_detector(tmp_path / "run", ["savedmodel"])
-    assert made.verified.difference < 1e-3
+    assert np.isfinite(made.verified.difference)  # more than rounding is an ExportError
     # What is a constant of the graph is in memory many times while it is written.
     assert max(path.stat().st_size for path in Path(made.path).rglob("*.pb")) < 40e6
     side = predictor.detector.side or 128

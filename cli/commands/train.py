@@ -117,6 +117,11 @@ RECIPE: dict[str, tuple[str, ...]] = {
 @label_options
 @unreadable_option
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs into the run's folder.")
+@click.option(
+    "--cache",
+    type=click.Path(file_okay=False),
+    help="Folder for decoded images, so that files are decoded once; 3 bytes a pixel.",
+)
 @pipeline_option
 @backend_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -191,6 +196,8 @@ def _train(config: TrainingConfig, options: dict) -> dict:
             callbacks=callbacks,
             method=options["detector"],
             weights=options["weights"],
+            cache=options["cache"],
+            decoding=watching.decoding,
         )
     except KeyboardInterrupt:
         again = shlex.join(["npr-keras", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])

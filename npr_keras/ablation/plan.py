@@ -18,7 +18,7 @@ from npr_keras.ablation.images import digest_of, groups_of, names_of
 from npr_keras.atomic import replacing, write_text
 from npr_keras.data.records import ImageSet
 from npr_keras.errors import ConfigError, RunError
-from npr_keras.packages import import_needed
+from npr_keras.locks import locked
 from npr_keras.settings import differences
 from npr_keras.versions import versions
 
@@ -145,11 +145,8 @@ class Plan:
 
         Raises:
             ConfigError: If what is there was made in another way.
-            MissingPackageError: If filelock is not installed.
         """
-        filelock = import_needed("filelock", "An ablation")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(self.folder / ".lock"):
+        with locked(self.folder, "planning an ablation", wait=True):
             text = self.joined(grid, sets)
             if not (self.folder / _IMAGES_FILE).exists():
                 groups = zip(names_of(sets), groups_of(sets), strict=True)

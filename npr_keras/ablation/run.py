@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import filelock
 import keras
 import numpy as np
 
@@ -21,8 +22,8 @@ from npr_keras.data.records import ImageSet, Source
 from npr_keras.errors import NPRKerasError
 from npr_keras.evaluation.evaluate import evaluate
 from npr_keras.layers.representation import make_representation
+from npr_keras.locks import LOCK_FILE
 from npr_keras.models.backbones.base import Backbone
-from npr_keras.packages import import_needed
 from npr_keras.runtimes.keras_file import KerasPredictor
 from npr_keras.scoring.score_log import ScoreLogs
 from npr_keras.training import train
@@ -75,9 +76,7 @@ def run_grid(
     Raises:
         ConfigError: If the folder holds runs of another plan, or the default cannot be made.
         DataError: If there is nothing to train the default on.
-        MissingPackageError: If filelock is not installed.
     """
-    filelock = import_needed("filelock", "An ablation")
     check_default(plan, grid, source_of)
     plan.begin(grid, sets)
     variants = {variant.slug: variant for variant in grid.variants}
@@ -87,7 +86,7 @@ def run_grid(
         busy = []
         for run in left:
             run.folder.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(run.folder / ".lock")
+            lock = filelock.FileLock(run.folder / LOCK_FILE)
             try:
                 lock.acquire(timeout=0)
             except filelock.Timeout:

@@ -18,6 +18,7 @@ import numpy as np
 from npr_keras.config import TrainingConfig
 from npr_keras.data.augment import EpochPlan, is_spoilt, paired, plan_epoch, random_crop, spoil
 from npr_keras.data.decode import decode, resize
+from npr_keras.data.decoded import DecodedImages
 from npr_keras.data.pipeline import choose_pipeline, import_tensorflow, worker_count
 from npr_keras.data.records import Record
 from npr_keras.data.unreadable import Unreadable
@@ -33,12 +34,20 @@ class TrainingImages:
         records: What to train on.
         config: The recipe: seed, batch size, resize, blur, compression, crop and flip.
         unreadable: Where images that cannot be read are reported.
+        decoded: The same images, decoded before; None: they are decoded every time.
     """
 
-    def __init__(self, records: Sequence[Record], config: TrainingConfig, unreadable: Unreadable):
+    def __init__(
+        self,
+        records: Sequence[Record],
+        config: TrainingConfig,
+        unreadable: Unreadable,
+        decoded: DecodedImages | None = None,
+    ):
         self.records = records
         self.config = config
         self.unreadable = unreadable
+        self.decoded = decoded
         self._pairs = pairs_of(records) if config.pairs else None
 
     def __len__(self) -> int:
@@ -53,9 +62,12 @@ class TrainingImages:
 
     def load(self, index, row, column, flip, blur, jpeg, seed) -> np.ndarray:
         """One training image by Pillow: uint8, (crop, crop, 3). The arguments: see `EpochPlan`."""
-        pixels = decode(self.records[index].path)
-        if self.config.resize:
-            pixels = resize(pixels, self.config.resize)
+        if self.decoded is not None:
+            pixels = self.decoded[index]
+        else:
+            pixels = decode(self.records[index].path)
+            if self.config.resize:
+                pixels = resize(pixels, self.config.resize)
         pixels = spoil(pixels, blur, jpeg, seed, self.config)
         pixels = random_crop(pixels, self.config.crop, row, column)
         return pixels[:, ::-1] if flip else pixels
@@ -98,7 +110,7 @@ class TrainingImages:
             A `tf.data.Dataset` or a `keras.utils.PyDataset` for `keras.Model.fit`, which needs
             `steps_per_epoch=len(self)` to know the epochs apart.
         """
-        if choose_pipeline(pipeline) == "tf.data":
+        if self.decoded is None and choose_pipeline(pipeline) == "tf.data":
             return self._tf_dataset(first, epochs)
         return _PyBatches(self, first, epochs)
 

@@ -19,7 +19,7 @@ from npr_keras.atomic import replacing, write_text
 from npr_keras.data.decode import FORMATS
 from npr_keras.data.walk import list_images
 from npr_keras.errors import ConfigError, LayoutError, RunError, UnreadableImageError
-from npr_keras.packages import import_needed
+from npr_keras.locks import locked
 from npr_keras.reconstruction.base import Decoder
 from npr_keras.reconstruction.pairs import Pair, make_pair, window_of
 from npr_keras.reconstruction.plan import ReconstructionConfig
@@ -78,7 +78,6 @@ def reconstruct(
         RunError: If the folder holds something else, or another process is at it.
         LayoutError: If there are no photographs that are large enough.
     """
-    filelock = import_needed("filelock", "A reconstruction")
     out = Path(out)
     if out.resolve().is_relative_to(Path(photos).resolve()):
         raise ConfigError(
@@ -88,13 +87,7 @@ def reconstruct(
     window = max(window_of(decoder, config) for decoder in decoders.values())
     paths, left_out = _photographs(photos, window)
     settings = _settings(config, decoders, paths, photos, licence)
-    out.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(out / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise RunError(f"Another process is making pairs in {out}.") from None
-    try:
+    with locked(out, "making pairs"):
         _begin(out, settings)
         jobs = _jobs(paths, list(decoders), config)
         rows = []
@@ -103,8 +96,6 @@ def reconstruct(
             if progress:
                 progress(jobs[i - 1].decoder, i, len(jobs))
         _write_manifest(out, rows, photos, decoders, licence)
-    finally:
-        lock.release()
     return _report(rows, decoders, left_out)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -13,11 +14,13 @@ import numpy as np
 
 from npr_keras.config import PROTOCOLS, Preprocessing, TrainingConfig
 from npr_keras.data.dataset import TrainingImages
+from npr_keras.data.decoded import DecodedImages
 from npr_keras.data.records import Source, count_labels
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.detectors import get_method, recipe_of
 from npr_keras.errors import NPRKerasError, RunError
 from npr_keras.evaluation.evaluate import metrics_of
+from npr_keras.locks import locked
 from npr_keras.models import Detector
 from npr_keras.models.accuracy import accuracy
 from npr_keras.models.backbones.base import Backbone
@@ -67,6 +70,8 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     method: str = "npr",
     weights: str | os.PathLike | None = None,
+    cache: str | os.PathLike | None = None,
+    decoding: Callable[[int, int], None] | None = None,
 ) -> TrainingResult:
     """Trains a detector and writes it to a folder.
 
@@ -83,10 +88,12 @@ def train(
         callbacks: Keras callbacks. At an epoch's end their `logs` hold the row of the history.
         method: One of `npr_keras.detectors.DETECTORS`: how it is fitted, and what None stands for.
         weights: A PyTorch checkpoint to begin with, see `npr_keras.training.methods.begin`.
+        cache: A folder for decoded images, see `DecodedImages`; what is trained stays the same.
+        decoding: Called while that folder is filled: how many are there, and how many will be.
 
     Raises:
         ConfigError: If there is no such method, or it takes images of another size than the recipe's.
-        RunError: If the folder does not allow it, or training diverged.
+        RunError: If the folder does not allow it, another process trains there, or training diverged.
         TooManyUnreadableError: If more images are unreadable than `config` allows.
 
     Example:
@@ -98,9 +105,7 @@ def train(
     row = get_method(method)
     config = recipe_of(row, config)
     run = RunFolder(out)
-    previous_policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(config.precision)
-    try:
+    with locked(out, "training", name=".training.lock"), _precision(config.precision):
         keras.utils.set_random_seed(config.seed)
         own = preprocessing or pixels_of(row, config)
         profile = ModelProfile(own, simulated=is_simulated(source))
@@ -115,7 +120,8 @@ def train(
         unreadable = Unreadable(len(source.train) + len(source.val), config.max_unreadable)
         is_over = done == config.epochs or (done > 0 and run.is_over(config.minutes))
         if not is_over:
-            images = TrainingImages(source.train, config, unreadable)
+            decoded = DecodedImages(cache, source.train, config.resize, decoding) if cache else None
+            images = TrainingImages(source.train, config, unreadable, decoded)
             if not done:
                 begin(detector, images, pipeline, weights)
             told = [_EpochKeeper(run, images, source.val, pipeline), *callbacks]
@@ -123,13 +129,22 @@ def train(
                 fit_head(detector, images, FeatureFolder(run.features(settings)), told, pipeline)
             else:
                 _fit(detector, images, done, told, pipeline)
-    finally:
-        keras.config.set_dtype_policy(previous_policy)
-    history = run.history()
-    if not is_over or not run.is_finished():
-        card = model_card(run.read_config() or settings, history, unreadable.reasons)
-        run.finish(detector, card)
+        history = run.history()
+        if not is_over or not run.is_finished():
+            card = model_card(run.read_config() or settings, history, unreadable.reasons)
+            run.finish(detector, card)
     return TrainingResult(detector, os.fspath(out), history, unreadable.reasons)
+
+
+@contextlib.contextmanager
+def _precision(policy: str):
+    """Keras' dtype policy, for a while."""
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(previous)
 
 
 def compile_detector(detector: Detector, config: TrainingConfig) -> None:

@@ -15,6 +15,7 @@ import pytest
 from npr_keras.config import TrainingConfig
 from npr_keras.data.folder import find_source
 from npr_keras.errors import RunError, TooManyUnreadableError
+from npr_keras.locks import locked
 from npr_keras.models import load_detector
 from npr_keras.models.backbones.resnet import ResNet
 from npr_keras.training import train
@@ -140,6 +141,7 @@ def test_what_a_run_leaves(source_folder, tmp_path):
     result = run(source_folder, out, epochs=2)
     names = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
     assert names == [
+        ".training.lock",
         "README.md",
         "checkpoints/0002.keras",
         "config.json",
@@ -192,6 +194,22 @@ def test_both_pipelines_train_the_same_weights(source_folder, tmp_path):
     a = run(source_folder, tmp_path / "a", epochs=2, pipeline="tf.data")
     b = run(source_folder, tmp_path / "b", epochs=2, pipeline="pydataset")
     assert_same_weights(a.detector, b.detector)
+
+
+def test_decoded_images_train_the_same_weights(source_folder, tmp_path):
+    a = run(source_folder, tmp_path / "a", epochs=2)
+    seen = []
+    told = {"cache": tmp_path / "cache", "decoding": lambda *numbers: seen.append(numbers)}
+    b = run(source_folder, tmp_path / "b", epochs=2, **told)
+    assert_same_weights(a.detector, b.detector)
+    assert seen[-1] == (24, 24)
+
+
+def test_two_processes_in_one_folder(source_folder, tmp_path):
+    lock = locked(tmp_path / "run", "training", name=".training.lock")
+    with lock, pytest.raises(RunError, match="another process is training there"):
+        run(source_folder, tmp_path / "run", epochs=1)
+    assert run(source_folder, tmp_path / "run", epochs=1).history
 
 
 def test_seeds_differ(source_folder, tmp_path):
