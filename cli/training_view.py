@@ -48,12 +48,16 @@ def watcher(config):
     class Watcher(keras.callbacks.Callback):
         """A bar for the epoch under way, and a line for each that is done."""
 
-        def decoding(self, done, count):
-            """While images are decoded ahead."""
-            if done == 1 or not hasattr(self, "bar"):
+        prepared = ""
+
+        def preparing(self, what, done, count):
+            """What comes before the first epoch."""
+            if what != self.prepared:
+                self.close()
+                self.prepared = what
                 self.bar = progress_bar()
                 self.bar.start()
-                self.task = self.bar.add_task("decoding", total=count, note="")
+                self.task = self.bar.add_task(what, total=count, note="")
             self.bar.update(self.task, completed=done)
             if done == count:
                 self.close()

@@ -156,6 +156,8 @@ class TrainingConfig(Config):
         cutout: Probability that a rectangle becomes grey.
         pairs: Whether a real and a generated image of one name and class come in one batch, and the
             same is done to both; what has no such partner comes alone.
+        draws: How many epochs' random changes there are; what the representation makes of them is then
+            computed once, and later epochs meet it again. 0: every epoch has its own.
         schedule: How the learning rate falls: "step", see `decay`; or "cosine", from epoch to epoch,
             to a hundredth at the end.
         max_unreadable: Fraction of the images that may be unreadable before training stops.
@@ -213,6 +215,12 @@ class TrainingConfig(Config):
     rotate: float = field_of(0.0, _SHARE, "Probability of a turn by 90, 180 or 270 degrees.")
     cutout: float = field_of(0.0, _SHARE, "Probability that a rectangle becomes grey.")
     pairs: bool = field_of(False, FLAG)
+    draws: int = field_of(
+        0,
+        integer(0),
+        "Of the recipe's random changes, kept, so that spectra and the like are computed once; 0: new "
+        "ones every epoch.",
+    )
     schedule: str = field_of(
         "step", choice(*SCHEDULES), "How the step size falls: see --decay; or to the end."
     )

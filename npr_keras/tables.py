@@ -25,6 +25,7 @@ REPRESENTATIONS: dict[str, str] = {
     "npr": "npr_keras.layers.npr:NPR",
     "npr-pyramid": "npr_keras.layers.pyramid:NPRPyramid",
     "periodogram": "npr_keras.layers.periodogram:Periodogram",
+    "cyclic-spectrum": "npr_keras.layers.cyclic:CyclicSpectrum",
     "pixels": "keras.layers:Identity",
     "high-pass": "npr_keras.layers.high_pass:HighPass",
     "haar-hh": "npr_keras.layers.haar:HaarHH",

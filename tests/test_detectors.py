@@ -18,6 +18,7 @@ from npr_keras.errors import CheckpointError, ConfigError, MissingPackageError
 from npr_keras.evaluation.evaluate import evaluate
 from npr_keras.explanation.maps import explain
 from npr_keras.layers.bihpf import BilateralHighPass
+from npr_keras.layers.cyclic import CyclicSpectrum
 from npr_keras.layers.dct import FrequencyBands, LogDCT
 from npr_keras.layers.diffusion_error import DiffusionError
 from npr_keras.layers.gradient import GradientMap
@@ -176,6 +177,44 @@ class TestLayers:
         known = keras.ops.convert_to_numpy(layer(images))
         np.testing.assert_allclose(known.mean(0), 0, atol=1e-3)
         np.testing.assert_allclose(known.std(0), 1, atol=1e-2)
+
+    @pytest.mark.parametrize("sides", [(16, 24), (37, 45)])
+    def test_cyclic_spectrum(self, random, sides):
+        """Beside the periodogram, and NumPy's transform of every window."""
+        images = random.integers(0, 256, (2, *sides, 3)).astype("float32")
+        images[1, 1::2] = images[1, : images.shape[1] // 2 * 2 : 2][: sides[0] // 2]  # doubled rows
+        layer = CyclicSpectrum(16)
+        layer.build((None, None, None, 3))
+        found = keras.ops.convert_to_numpy(layer.spectra(images))
+        assert found.shape == (2, *layer.compute_output_shape((2, *sides, 3))[1:])
+        plain = keras.ops.convert_to_numpy(Periodogram(16).spectra(images))
+        np.testing.assert_allclose(
+            found[:, :486].reshape(2, 6, 9, 9), plain.transpose(0, 3, 1, 2), atol=2e-3
+        )
+        luma = images.astype(np.float64) @ [0.299, 0.587, 0.114]
+        planes = np.stack([luma, images[..., 2] - luma], 1)
+        hann = np.outer(*[np.hanning(18)[1:-1]] * 2)
+        shifts = [(8, 0), (0, 8), (8, 8), (4, 0), (0, 4), (2, 0), (0, 2)]
+        back = -np.arange(16) % 16
+        for image, ours in zip(planes, found[:, 486:].reshape(2, 7, 2, 4, 4), strict=True):
+            for channel, plane in enumerate(image):
+                windows = []
+                for top in range(0, sides[0] // 8 * 8 - 8, 8):
+                    for left in range(0, sides[1] // 8 * 8 - 8, 8):
+                        part = plane[top : top + 16, left : left + 16]
+                        windows.append(np.fft.fft2((part - part.mean()) * hann))
+                windows = np.array(windows)
+                power = (np.abs(windows) ** 2).mean(0) + 0.1
+                for shift, plane_of_ours in zip(shifts, ours[:, channel], strict=True):
+                    product = (windows * np.roll(windows, shift, (1, 2)).conj()).mean(0)
+                    coherence = np.abs(product) ** 2 / (power * np.roll(power, shift, (0, 1)))
+                    coherence = ((coherence + coherence[:, back]) / 2)[:8, :8] - 1 / len(windows)
+                    expected = np.log(np.maximum(coherence, 0) + 0.04)
+                    expected = expected.reshape(4, 2, 4, 2).mean((1, 3))
+                    np.testing.assert_allclose(plane_of_ours, expected, atol=2e-3)
+        if sides[0] > 16:  # several windows: rows that were doubled are tied to each other
+            half = found[:, 486:].reshape(2, 7, 2, 4, 4)[:, 0, 0].mean((1, 2))
+            assert half[1] > half[0] + 1
 
     def test_log_dct(self, random):
         from scipy.fft import dctn

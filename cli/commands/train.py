@@ -47,6 +47,7 @@ RECIPE: dict[str, tuple[str, ...]] = {
     "webp": (),
     "webp_quality": (),
     "cutout": (),
+    "draws": (),
     "seed": (),
     "precision": (),
 }
@@ -197,7 +198,7 @@ def _train(config: TrainingConfig, options: dict) -> dict:
             method=options["detector"],
             weights=options["weights"],
             cache=options["cache"],
-            decoding=watching.decoding,
+            preparing=watching.preparing,
         )
     except KeyboardInterrupt:
         again = shlex.join(["npr-keras", *(a for a in sys.argv[1:] if a != "--resume"), "--resume"])

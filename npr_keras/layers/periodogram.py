@@ -13,7 +13,7 @@ from npr_keras.layers.precision import as_float
 
 # Luma, and what blue and red differ from it by.
 _COLOURS = np.array([[0.299, 0.587, 0.114], [-0.299, -0.587, 0.886], [0.701, -0.587, -0.114]])
-_FLOOR = 0.1  # of a power, below what rounding to whole levels leaves
+FLOOR = 0.1  # of a power, below what rounding to whole levels leaves
 
 
 @keras.saving.register_keras_serializable(package="npr_keras")
@@ -51,30 +51,28 @@ class Periodogram(keras.layers.Layer):
         self.window = side
         self.autocast = False
 
+    most_adapted = 2000  # images whose mean and variance stand for all
+
     @property
     def least(self) -> int:
         """Side of the smallest image, in pixels."""
         return self.window
 
-    def build(self, input_shape):
+    @property
+    def found_shape(self) -> tuple[int, ...]:
+        """Of what is found in one image."""
         bins = self.window // 2 + 1
-        options = {"shape": (bins, bins, 6), "trainable": False, "dtype": "float32"}
+        return (bins, bins, 6)
+
+    def build(self, input_shape):
+        options = {"shape": self.found_shape, "trainable": False, "dtype": "float32"}
         self.mean = self.add_weight(name="mean", initializer="zeros", **options)
         self.variance = self.add_weight(name="variance", initializer="ones", **options)
 
     def spectra(self, inputs):
         """Before they are standardised: (B, side / 2 + 1, side / 2 + 1, 6)."""
-        x = as_float(inputs)
-        n, half, bins = self.window, self.window // 2, self.window // 2 + 1
-        x = ops.matmul(x, ops.convert_to_tensor(_COLOURS.T, x.dtype))
-        rows, columns = (ops.shape(x)[axis] // half for axis in (1, 2))
-        x = ops.transpose(x[:, : rows * half, : columns * half], (0, 3, 1, 2))
-        x = ops.reshape(x, (-1, rows, half, columns * half))  # (B * 3, rows, n / 2, W)
-        x = ops.concatenate([x[:, :-1], x[:, 1:]], axis=2)
-        x = ops.reshape(ops.transpose(x, (0, 1, 3, 2)), (-1, columns, half, n))
-        x = ops.concatenate([x[:, :-1], x[:, 1:]], axis=2)
-        x = ops.reshape(x, (-1, n, n))  # windows, horizontal by vertical place
-        x = x - ops.mean(x, axis=(1, 2), keepdims=True)
+        n, bins = self.window, self.window // 2 + 1
+        x, windows = self.windows(inputs)
         hann = np.hanning(n + 2)[1:-1]
         angle = 2 * np.pi * np.outer(np.arange(n), np.arange(bins)) / n
         cos, sin = (
@@ -90,12 +88,29 @@ class Periodogram(keras.layers.Layer):
             [ops.square(cc - ss) + ops.square(sc + cs), ops.square(cc + ss) + ops.square(sc - cs)],
             1,
         )
-        windows = (rows - 1) * (columns - 1)
         power = ops.reshape(power, (-1, 3, windows, 2, bins, bins))
-        mean = ops.log(ops.mean(power, axis=2) + _FLOOR)
-        log = ops.mean(ops.log(power + _FLOOR), axis=2)
+        mean = ops.log(ops.mean(power, axis=2) + FLOOR)
+        log = ops.mean(ops.log(power + FLOOR), axis=2)
         found = ops.mean(ops.stack([mean, log], axis=2), axis=3)  # (B, 3, 2, bins, bins)
         return ops.transpose(ops.reshape(found, (-1, 6, bins, bins)), (0, 2, 3, 1))
+
+    def windows(self, inputs):
+        """(B * 3 * windows, side, side), horizontal by vertical place, each less its mean; and windows.
+
+        Of each image the three colours, one behind the other.
+        """
+        x = as_float(inputs)
+        n, half = self.window, self.window // 2
+        x = ops.matmul(x, ops.convert_to_tensor(_COLOURS.T, x.dtype))
+        rows, columns = (ops.shape(x)[axis] // half for axis in (1, 2))
+        x = ops.transpose(x[:, : rows * half, : columns * half], (0, 3, 1, 2))
+        x = ops.reshape(x, (-1, rows, half, columns * half))  # (B * 3, rows, n / 2, W)
+        x = ops.concatenate([x[:, :-1], x[:, 1:]], axis=2)
+        x = ops.reshape(ops.transpose(x, (0, 1, 3, 2)), (-1, columns, half, n))
+        x = ops.concatenate([x[:, :-1], x[:, 1:]], axis=2)
+        x = ops.reshape(x, (-1, n, n))  # windows, horizontal by vertical place
+        x = x - ops.mean(x, axis=(1, 2), keepdims=True)
+        return x, (rows - 1) * (columns - 1)
 
     def call(self, inputs):
         x = self.spectra(inputs)
@@ -115,8 +130,7 @@ class Periodogram(keras.layers.Layer):
             self.variance.assign((squares / count - mean**2).astype(np.float32))
 
     def compute_output_shape(self, input_shape):
-        bins = self.window // 2 + 1
-        return (input_shape[0], bins, bins, 6)
+        return (input_shape[0], *self.found_shape)
 
     def get_config(self):
         return {**super().get_config(), "side": self.window}

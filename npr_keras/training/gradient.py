@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,8 +18,7 @@ from npr_keras.data.decoded import DecodedImages
 from npr_keras.data.records import Source, count_labels
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.detectors import get_method, recipe_of
-from npr_keras.errors import NPRKerasError, RunError
-from npr_keras.evaluation.evaluate import metrics_of
+from npr_keras.errors import NPRKerasError
 from npr_keras.locks import locked
 from npr_keras.models import Detector
 from npr_keras.models.accuracy import accuracy
@@ -29,6 +28,8 @@ from npr_keras.profile import ModelProfile
 from npr_keras.runtimes.keras_file import KerasPredictor
 from npr_keras.scoring.records import score_records
 from npr_keras.simulation.plan import is_simulated
+from npr_keras.training.drawn import Drawn
+from npr_keras.training.keeper import EpochKeeper
 from npr_keras.training.linear import FeatureFolder, fit_head
 from npr_keras.training.methods import begin, detector_for, pixels_of, require_size
 from npr_keras.training.model_card import model_card
@@ -71,7 +72,7 @@ def train(
     method: str = "npr",
     weights: str | os.PathLike | None = None,
     cache: str | os.PathLike | None = None,
-    decoding: Callable[[int, int], None] | None = None,
+    preparing: Callable[[str, int, int], None] | None = None,
 ) -> TrainingResult:
     """Trains a detector and writes it to a folder.
 
@@ -89,7 +90,8 @@ def train(
         method: One of `npr_keras.detectors.DETECTORS`: how it is fitted, and what None stands for.
         weights: A PyTorch checkpoint to begin with, see `npr_keras.training.methods.begin`.
         cache: A folder for decoded images, see `DecodedImages`; what is trained stays the same.
-        decoding: Called while that folder is filled: how many are there, and how many will be.
+        preparing: Called before the first epoch, while images are decoded for the cache, or their
+            representation is computed: with what is done, how many are, and how many will be.
 
     Raises:
         ConfigError: If there is no such method, or it takes images of another size than the recipe's.
@@ -120,15 +122,25 @@ def train(
         unreadable = Unreadable(len(source.train) + len(source.val), config.max_unreadable)
         is_over = done == config.epochs or (done > 0 and run.is_over(config.minutes))
         if not is_over:
-            decoded = DecodedImages(cache, source.train, config.resize, decoding) if cache else None
+            decoded = _decoded(cache, source.train, config, preparing)
             images = TrainingImages(source.train, config, unreadable, decoded)
             if not done:
                 begin(detector, images, pipeline, weights)
-            told = [_EpochKeeper(run, images, source.val, pipeline), *callbacks]
+            kept = run.features(settings)
+            drawn = Drawn(detector, images, kept / "draws", preparing) if config.draws else None
+            keeper = EpochKeeper(run, detector, images)
+            if source.val:
+                keeper.labels = source.val
+                keeper.judge = (
+                    drawn.judge(source.val)
+                    if drawn
+                    else _judge(detector, images, source.val, pipeline)
+                )
+            told = [keeper, *callbacks]
             if row.fitted == "features":
-                fit_head(detector, images, FeatureFolder(run.features(settings)), told, pipeline)
+                fit_head(detector, images, FeatureFolder(kept), told, pipeline)
             else:
-                _fit(detector, images, done, told, pipeline)
+                _fit(detector, images, drawn, done, told, pipeline)
         history = run.history()
         if not is_over or not run.is_finished():
             card = model_card(run.read_config() or settings, history, unreadable.reasons)
@@ -147,13 +159,14 @@ def _precision(policy: str):
         keras.config.set_dtype_policy(previous)
 
 
-def compile_detector(detector: Detector, config: TrainingConfig) -> None:
-    """Gives a detector the recipe's loss and optimizer.
+def compile_detector(model: keras.Model, config: TrainingConfig, optimizer=None) -> None:
+    """Gives a detector, or a part of one, the recipe's loss and optimizer, or one that is there.
 
     XLA is left to JAX, which needs it: on a CPU it makes TensorFlow's training three times slower.
     """
-    detector.compile(
-        optimizer=keras.optimizers.Adam(
+    model.compile(
+        optimizer=optimizer
+        or keras.optimizers.Adam(
             config.learning_rate, config.beta_1, config.beta_2, config.epsilon
         ),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
@@ -162,12 +175,26 @@ def compile_detector(detector: Detector, config: TrainingConfig) -> None:
     )
 
 
-def _fit(detector, images, done, callbacks, pipeline):
+def _decoded(cache, records, config, preparing) -> DecodedImages | None:
+    """The images of a cache; None without one."""
+    if not cache:
+        return None
+    progress = preparing and functools.partial(preparing, "decoding")
+    return DecodedImages(cache, records, config.resize, progress)
+
+
+def _fit(detector, images, drawn, done, callbacks, pipeline):
+    """By gradient; only what is behind the representation where that is `drawn`."""
+    model, epochs = detector, images.config.epochs
+    if drawn:
+        model = drawn.tail
+        compile_detector(model, images.config, detector.optimizer)
+    batches = drawn.batches(done, epochs) if drawn else images.batches(done, epochs, pipeline)
     try:
-        detector.fit(
-            images.batches(done, images.config.epochs, pipeline),
+        model.fit(
+            batches,
             initial_epoch=done,
-            epochs=images.config.epochs,
+            epochs=epochs,
             steps_per_epoch=len(images),
             shuffle=False,  # the plan of the epoch has done that
             verbose=0,
@@ -187,75 +214,15 @@ def _what_came(weights) -> str:
     return os.path.abspath(weights) if os.path.isdir(weights) else file_digest(weights)
 
 
-class _EpochKeeper(keras.callbacks.Callback):
-    """Before an epoch: its learning rate. After it: validation, history, checkpoint."""
-
-    def __init__(self, run: RunFolder, images: TrainingImages, val, pipeline: str):
-        super().__init__()
-        self.run = run
-        self.images = images
-        self.val = val
-        self.pipeline = pipeline
-        self.spent = run.trained_seconds()
-        self.is_warm = False
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.model.optimizer.learning_rate = self.images.config.learning_rate_at(epoch)
-        self.started = time.perf_counter()
-        self.steps = 0
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.steps += 1
-        if not self.is_warm:  # the first step builds the graph
-            self.spent -= time.perf_counter() - self.started
-            self.is_warm = True
-        minutes = self.images.config.minutes
-        if minutes and self.spent + time.perf_counter() - self.started >= 60 * minutes:
-            self.model.stop_training = True
-
-    def on_epoch_end(self, epoch, logs=None):
-        seconds = time.perf_counter() - self.started
-        self.spent += seconds
-        seen = min(self.steps * self.images.config.batch_size, len(self.images.records))
-        weights = self.model.get_weights()
-        if not (np.isfinite(logs["loss"]) and all(np.isfinite(w).all() for w in weights)):
-            raise RunError(
-                f"Training diverged in epoch {epoch + 1}: the loss is {logs['loss']:.4g}, and loss or "
-                "weights are no longer finite. The checkpoint of the epoch before is kept. "
-                "A lower --lr, or --precision float32, may help."
-            )
-        row = {
-            "epoch": epoch + 1,
-            "learning_rate": self.images.config.learning_rate_at(epoch),
-            "loss": float(logs["loss"]),
-            "accuracy": float(logs["accuracy"]),
-            **self._validate(),
-            "images_per_second": seen / seconds,
-            "seconds": time.perf_counter() - self.started,
-            **({"trained_seconds": self.spent} if self.images.config.minutes else {}),
-        }
-        self.run.save_epoch(self.model, row)
-        logs.update(row)
-
-    def _validate(self):
-        if not self.val:
-            return {}
-        logits = score_records(
-            KerasPredictor(self.model),
-            self.val,
-            # A network that does not take every size is validated on what it is scored on.
-            self.model.preprocessing
-            if self.model.side or self.model.least > 2
-            else validation_protocol(self.images.config),
-            self.images.unreadable,
-            self.images.config.batch_size,
-            self.pipeline,
-        )
-        metrics = metrics_of(self.val, logits)
-        return {
-            "val_accuracy": metrics.accuracy,
-            "val_average_precision": metrics.average_precision,
-        }
+def _judge(detector, images, records, pipeline) -> Callable[[], np.ndarray]:
+    """What scores images with the weights as they are."""
+    # A network that does not take every size is validated on what it is scored on.
+    own = detector.side or detector.least > 2
+    pixels = detector.preprocessing if own else validation_protocol(images.config)
+    config = images.config
+    return lambda: score_records(
+        KerasPredictor(detector), records, pixels, images.unreadable, config.batch_size, pipeline
+    )
 
 
 def _settings(

@@ -61,7 +61,9 @@ def begin(
         load_backbone(detector, weights)
     if hasattr(layer, "adapt"):
         before = keras.Model(detector.input, layer.input)
-        pixels = stream_pixels(images.records, detector.preprocessing, images.unreadable, pipeline)
+        most = getattr(layer, "most_adapted", len(images.records))
+        records = images.records[:: -(-len(images.records) // most)]
+        pixels = stream_pixels(records, detector.preprocessing, images.unreadable, pipeline)
         layer.adapt(np.asarray(before.predict_on_batch(one[None]))[0] for _, one in pixels)
 
 

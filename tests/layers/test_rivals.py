@@ -90,6 +90,7 @@ OF_ANY_SIZE = [
         "perturbation",
         "diffusion-error",
         "periodogram",
+        "cyclic-spectrum",
     )
 ]
 
@@ -122,7 +123,8 @@ def test_by_name():
         make_representation("npr", incomplete="pad").padding == "same"
     )  # as version 0.1 called it
     with pytest.raises(
-        ConfigError, match="one of npr, npr-pyramid, periodogram, pixels, high-pass"
+        ConfigError,
+        match="one of npr, npr-pyramid, periodogram, cyclic-spectrum, pixels, high-pass",
     ):
         make_representation("wavelet")
     with pytest.raises(ConfigError, match="Received: \\['npr'\\]"):

@@ -15,8 +15,10 @@ import pytest
 from npr_keras.config import TrainingConfig
 from npr_keras.data.folder import find_source
 from npr_keras.errors import RunError, TooManyUnreadableError
+from npr_keras.layers.periodogram import Periodogram
 from npr_keras.locks import locked
 from npr_keras.models import load_detector
+from npr_keras.models.backbones.mlp import MLP
 from npr_keras.models.backbones.resnet import ResNet
 from npr_keras.training import train
 from npr_keras.training.run_folder import RunFolder
@@ -62,6 +64,20 @@ def test_a_stopped_run_ends_like_an_uninterrupted_one(source_folder, tmp_path):
     for one, other in zip(whole.history, parts.history, strict=True):
         for name in ("epoch", "loss", "accuracy", "val_accuracy", "val_average_precision"):
             assert one[name] == other[name]
+
+
+@pytest.mark.every_backend
+def test_dropout_goes_on_where_it_was(source_folder, tmp_path):
+    def one(out, epochs, resume=False):
+        recipe = TrainingConfig(epochs=epochs, batch_size=6, resize=None, crop=24, seed=3)
+        layer = Periodogram(8, name="spectrum")
+        source = find_source(source_folder)
+        return train(source, recipe, MLP((8,), 0.5), layer, out=out, resume=resume, method="lab")
+
+    whole = one(tmp_path / "whole", 3)
+    one(tmp_path / "parts", 1)
+    parts = one(tmp_path / "parts", 3, resume=True)
+    assert_same_weights(whole.detector, parts.detector)
 
 
 def test_a_finished_run_can_be_resumed(source_folder, tmp_path):
@@ -199,10 +215,10 @@ def test_both_pipelines_train_the_same_weights(source_folder, tmp_path):
 def test_decoded_images_train_the_same_weights(source_folder, tmp_path):
     a = run(source_folder, tmp_path / "a", epochs=2)
     seen = []
-    told = {"cache": tmp_path / "cache", "decoding": lambda *numbers: seen.append(numbers)}
+    told = {"cache": tmp_path / "cache", "preparing": lambda *told: seen.append(told)}
     b = run(source_folder, tmp_path / "b", epochs=2, **told)
     assert_same_weights(a.detector, b.detector)
-    assert seen[-1] == (24, 24)
+    assert seen[-1] == ("decoding", 24, 24)
 
 
 def test_two_processes_in_one_folder(source_folder, tmp_path):
@@ -310,6 +326,7 @@ def test_a_folder_with_another_config(source_folder, tmp_path):
 KILLED = """
 import sys
 from npr_keras.config import TrainingConfig
+from npr_keras.models.backbones.mlp import MLP
 from npr_keras.models.backbones.resnet import ResNet
 from npr_keras.data.folder import find_source
 from npr_keras.training import train
