@@ -158,6 +158,8 @@ class TrainingConfig(Config):
             same is done to both; what has no such partner comes alone.
         draws: How many epochs' random changes there are; what the representation makes of them is then
             computed once, and later epochs meet it again. 0: every epoch has its own.
+        stay_positive: Whether the last layer is fitted once more at the end, all weights at least 0, see
+            `npr_keras.training.positive`.
         schedule: How the learning rate falls: "step", see `decay`; or "cosine", from epoch to epoch,
             to a hundredth at the end.
         max_unreadable: Fraction of the images that may be unreadable before training stops.
@@ -221,6 +223,7 @@ class TrainingConfig(Config):
         "Of the recipe's random changes, kept, so that spectra and the like are computed once; 0: new "
         "ones every epoch.",
     )
+    stay_positive: bool = field_of(False, FLAG)
     schedule: str = field_of(
         "step", choice(*SCHEDULES), "How the step size falls: see --decay; or to the end."
     )

@@ -108,6 +108,11 @@ RECIPE: dict[str, tuple[str, ...]] = {
     is_flag=True,
     help="A real and a generated image of one name come together, treated alike.",
 )
+@click.option(
+    "--stay-positive",
+    is_flag=True,
+    help="Fit the last layer once more at the end, with weights that are never negative.",
+)
 @setting_options(TrainingConfig, RECIPE)
 @click.option(
     "--protocol",
@@ -156,6 +161,7 @@ def command(**options):
     typed = {
         **given(RECIPE),
         "pairs": options["pairs"],
+        "stay_positive": options["stay_positive"],
         "max_unreadable": options["max_unreadable"],
     }
     config = recipe_of(

@@ -33,6 +33,7 @@ from npr_keras.training.keeper import EpochKeeper
 from npr_keras.training.linear import FeatureFolder, fit_head
 from npr_keras.training.methods import begin, detector_for, pixels_of, require_size
 from npr_keras.training.model_card import model_card
+from npr_keras.training.positive import stay_positive
 from npr_keras.training.run_folder import RunFolder
 from npr_keras.versions import versions
 
@@ -143,6 +144,8 @@ def train(
                 _fit(detector, images, drawn, done, told, pipeline)
         history = run.history()
         if not is_over or not run.is_finished():
+            if config.stay_positive:
+                stay_positive(detector, TrainingImages(source.train, config, unreadable))
             card = model_card(run.read_config() or settings, history, unreadable.reasons)
             run.finish(detector, card)
     return TrainingResult(detector, os.fspath(out), history, unreadable.reasons)
