@@ -9,7 +9,9 @@ def show_plans(plans) -> None:
     """Prints what each `Plan` takes."""
     stdout().print(f"{'file':34}{'size':>10}  to", style="bold")
     for plan in plans:
-        for _, path, remote in plan.files:
+        if plan.download.files:
+            _line(f"{len(plan.files):,} single files", size_text(plan.size), plan.folder)
+        for _, path, remote in () if plan.download.files else plan.files:
             _line(path.name, size_text(remote.size), plan.folder)
         for name in plan.done:
             _line(name, "unpacked", plan.folder)
@@ -20,7 +22,8 @@ def show_plans(plans) -> None:
     here = sum(plan.here for plan in plans)
     there = f", {size_text(here)} of it here" if here else ""
     stdout().print(f"\nIn all {total}{there}; {size_text(plans[0].free)} are free.")
-    stdout().print("Unpacking needs about as much again.")
+    if not all(plan.download.files for plan in plans):
+        stdout().print("Unpacking needs about as much again.")
     if any(plan.done for plan in plans):
         stdout().print(
             "What was unpacked is not fetched again; to fetch it, remove the folder .downloads\n"

@@ -24,7 +24,13 @@ LEVELS = [
     ["npr_keras.profile"],
     ["npr_keras.detectors"],
     ["npr_keras.presets"],
-    ["npr_keras.config", "npr_keras.versions", "npr_keras.atomic", "npr_keras.cache"],
+    [
+        "npr_keras.config",
+        "npr_keras.versions",
+        "npr_keras.atomic",
+        "npr_keras.cache",
+        "npr_keras.locks",
+    ],
     ["npr_keras.settings", "npr_keras.tables", "npr_keras.packages"],
     ["npr_keras.errors"],
 ]

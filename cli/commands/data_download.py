@@ -20,7 +20,7 @@ import click
 @click.option("--yes", is_flag=True, help="Do not ask before it begins.")
 @click.option("--keep-archives", is_flag=True, help="Keep archives after they were unpacked.")
 def command(names, data_root, dry_run, yes, keep_archives):
-    """Fetch published data sets: progan (to train on), a suite, or all28.
+    """Fetch published data sets: progan (to train on), a suite, all28, or photos-lab.
 
     Says first how much it is, and asks. Broken off, the same command goes on. Files are checked
     against the digest that the server tells, if any. Archives are unpacked safely: no file
@@ -31,13 +31,12 @@ def command(names, data_root, dry_run, yes, keep_archives):
     npr-keras data download progan --data-root DIR
     """
     from npr_keras.download import get_download, make_plan
-    from npr_keras.download.addresses import downloads
-    from npr_keras.evaluation.suites import ALL
+    from npr_keras.evaluation.suites import ALL, published_suites
     from npr_keras_cli.download_view import show_plans
 
     wanted = []
     for name in names:
-        wanted += [n for n in downloads() if n != "progan"] if name == ALL else [name]
+        wanted += list(published_suites()) if name == ALL else [name]
     plans = [make_plan(get_download(name), data_root) for name in dict.fromkeys(wanted)]
     show_plans(plans)
     if dry_run:

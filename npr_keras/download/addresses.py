@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import tomllib
 from dataclasses import dataclass
@@ -33,6 +34,25 @@ class Archive:
 
 
 @dataclass(frozen=True)
+class SingleFile:
+    """One file of a set that has no archives.
+
+    Attributes:
+        path: Where it is going to lie, below the set's folder.
+        url: Its address.
+        sha256: Of its bytes.
+        size: In bytes.
+        licence: What its source says.
+    """
+
+    path: str
+    url: str
+    sha256: str
+    size: int
+    licence: str
+
+
+@dataclass(frozen=True)
 class Download:
     """A published set.
 
@@ -43,6 +63,7 @@ class Download:
         page: What a person can open in a browser.
         archives: Its archives; empty where it lies in a folder of Google Drive.
         drive: The identifier of that folder, or "".
+        files: The table of its single files, beside this module, or "".
     """
 
     name: str
@@ -51,11 +72,24 @@ class Download:
     page: str
     archives: tuple[Archive, ...] = ()
     drive: str = ""
+    files: str = ""
+
+    def single_files(self) -> list[SingleFile]:
+        """What is fetched file by file; nothing for a set of archives."""
+        if not self.files:
+            return []
+        text = resources.files("npr_keras.download").joinpath(self.files).read_text("utf-8")
+        return [
+            SingleFile(
+                row["file"], row["address"], row["sha256"], int(row["bytes"]), row["licence"]
+            )
+            for row in csv.DictReader(text.splitlines())
+        ]
 
 
 @functools.cache
 def downloads() -> dict[str, Download]:
-    """All of them by name: the training set, then the suites in the paper's order."""
+    """All of them by name: the training set, the suites in the paper's order, then single files."""
     text = resources.files("npr_keras.download").joinpath("addresses.toml").read_text("utf-8")
     return {name: _download(name, values) for name, values in tomllib.loads(text).items()}
 

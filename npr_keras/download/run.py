@@ -13,6 +13,7 @@ from npr_keras.download.addresses import Archive, Download
 from npr_keras.download.fetch import Remote, fetch, look_up
 from npr_keras.download.unpack import ENDINGS, merge, unpack
 from npr_keras.errors import DownloadError
+from npr_keras.locks import locked
 from npr_keras.packages import import_needed
 
 _DRIVE = "Google Drive"
@@ -61,6 +62,15 @@ def make_plan(download: Download, data_root: str | os.PathLike) -> Plan:
                 files.append((archive, folder / _ARCHIVES / name, look_up(url)))
     except DownloadError as error:
         raise DownloadError(f"{error}\n{_instead(download, folder)}") from error
+    singles = download.single_files()
+    for one in singles:
+        files.append(
+            (
+                Archive(one.path, (one.url,)),
+                folder / one.path,
+                Remote(one.url, one.size, one.sha256),
+            )
+        )
     sizes = [remote.size for _, _, remote in files]
     known = not download.drive and None not in sizes
     here = 0
@@ -100,6 +110,12 @@ def run_plan(
     """
     if plan.download.drive:
         return 0 if plan.done else _fetch_drive(plan, keep_archives, keep)
+    with locked(plan.folder, "downloading"):
+        return _fetch(plan, keep_archives, progress, keep)
+
+
+def _fetch(plan: Plan, keep_archives: bool, progress, keep: Sequence[str]) -> int:
+    """`run_plan` of files with addresses, in a folder that is locked."""
     free = _free(plan.folder)
     if plan.size is not None and plan.size - plan.here > free:
         raise DownloadError(
@@ -117,6 +133,9 @@ def run_plan(
                 instead = _instead(plan.download, plan.folder)
                 raise DownloadError(f"{error}\n{instead}") from error
         paths = [path for path, _ in parts]
+        if plan.download.files:
+            count += len(paths)
+            continue
         count += unpack(paths, plan.folder / archive.into, {k.lower() for k in keep})
         _marker(plan.folder, archive.name).touch()
         if not keep_archives:

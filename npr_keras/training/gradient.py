@@ -84,15 +84,13 @@ def train(
         config: The recipe. Default: the method's.
         backbone, representation: As for `Detector`. Default: the method's.
         preprocessing: How the detector makes its pixels when it scores. Default: the method's.
-        out: The run's folder, see `RunFolder`.
-        resume: Whether to go on with a run that is there.
+        out, resume: The run's folder, see `RunFolder`; whether to go on with a run that is there.
         pipeline: See `npr_keras.data.pipeline.PIPELINES`.
         callbacks: Keras callbacks. At an epoch's end their `logs` hold the row of the history.
         method: One of `npr_keras.detectors.DETECTORS`: how it is fitted, and what None stands for.
         weights: A PyTorch checkpoint to begin with, see `npr_keras.training.methods.begin`.
-        cache: A folder for decoded images, see `DecodedImages`; what is trained stays the same.
-        preparing: Called before the first epoch, while images are decoded for the cache, or their
-            representation is computed: with what is done, how many are, and how many will be.
+        cache: A folder for decoded images, see `DecodedImages`.
+        preparing: Called before the first epoch with what is being done, how much, and of how much.
 
     Raises:
         ConfigError: If there is no such method, or it takes images of another size than the recipe's.
@@ -116,10 +114,7 @@ def train(
         require_size(detector, config)
         settings = _settings(source, config, detector, method, weights)
         done = run.begin(settings, resume)
-        if done:
-            detector = run.load_checkpoint()
-        else:
-            compile_detector(detector, config)
+        detector = run.load_checkpoint() if done else compile_detector(detector, config)
         unreadable = Unreadable(len(source.train) + len(source.val), config.max_unreadable)
         is_over = done == config.epochs or (done > 0 and run.is_over(config.minutes))
         if not is_over:
@@ -129,26 +124,17 @@ def train(
                 begin(detector, images, pipeline, weights)
             kept = run.features(settings)
             drawn = Drawn(detector, images, kept / "draws", preparing) if config.draws else None
-            keeper = EpochKeeper(run, detector, images)
-            if source.val:
-                keeper.labels = source.val
-                keeper.judge = (
-                    drawn.judge(source.val)
-                    if drawn
-                    else _judge(detector, images, source.val, pipeline)
-                )
-            told = [keeper, *callbacks]
+            told = [_keeper(run, detector, images, source.val, drawn, pipeline), *callbacks]
             if row.fitted == "features":
                 fit_head(detector, images, FeatureFolder(kept), told, pipeline)
             else:
                 _fit(detector, images, drawn, done, told, pipeline)
-        history = run.history()
         if not is_over or not run.is_finished():
             if config.stay_positive:
                 stay_positive(detector, TrainingImages(source.train, config, unreadable))
-            card = model_card(run.read_config() or settings, history, unreadable.reasons)
-            run.finish(detector, card)
-    return TrainingResult(detector, os.fspath(out), history, unreadable.reasons)
+            known = run.read_config() or settings
+            run.finish(detector, model_card(known, run.history(), unreadable.reasons))
+    return TrainingResult(detector, os.fspath(out), run.history(), unreadable.reasons)
 
 
 @contextlib.contextmanager
@@ -162,8 +148,10 @@ def _precision(policy: str):
         keras.config.set_dtype_policy(previous)
 
 
-def compile_detector(model: keras.Model, config: TrainingConfig, optimizer=None) -> None:
+def compile_detector(model: keras.Model, config: TrainingConfig, optimizer=None):
     """Gives a detector, or a part of one, the recipe's loss and optimizer, or one that is there.
+
+    Returns it.
 
     XLA is left to JAX, which needs it: on a CPU it makes TensorFlow's training three times slower.
     """
@@ -176,6 +164,7 @@ def compile_detector(model: keras.Model, config: TrainingConfig, optimizer=None)
         metrics=[accuracy],
         jit_compile=keras.backend.backend() == "jax",
     )
+    return model
 
 
 def _decoded(cache, records, config, preparing) -> DecodedImages | None:
@@ -215,6 +204,17 @@ def _fit(detector, images, drawn, done, callbacks, pipeline):
 def _what_came(weights) -> str:
     """Of weights to begin with: a file's digest; a folder's path, as it is not copied."""
     return os.path.abspath(weights) if os.path.isdir(weights) else file_digest(weights)
+
+
+def _keeper(run, detector, images, records, drawn, pipeline) -> EpochKeeper:
+    """What keeps every epoch, and judges it where there are images to validate on."""
+    keeper = EpochKeeper(run, detector, images)
+    if records:
+        keeper.labels = records
+        keeper.judge = (
+            drawn.judge(records) if drawn else _judge(detector, images, records, pipeline)
+        )
+    return keeper
 
 
 def _judge(detector, images, records, pipeline) -> Callable[[], np.ndarray]:

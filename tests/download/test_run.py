@@ -1,3 +1,5 @@
+import hashlib
+import re
 import sys
 import types
 from pathlib import Path
@@ -7,13 +9,14 @@ from archives import make_7z, make_zip
 from file_server import DATA
 
 from npr_keras.download import downloads, get_download, make_plan, run_plan
-from npr_keras.download.addresses import Archive, Download
-from npr_keras.errors import ConfigError, DownloadError, MissingPackageError
+from npr_keras.download.addresses import Archive, Download, SingleFile
+from npr_keras.errors import ConfigError, DownloadError, MissingPackageError, RunError
 from npr_keras.evaluation.suites import published_suites
+from npr_keras.locks import locked
 
 
 def test_every_suite_has_an_address():
-    assert list(downloads()) == ["progan", *published_suites()]
+    assert list(downloads()) == ["progan", *published_suites(), "photos-lab"]
     train = get_download("progan").archives[1]
     assert train.files[0] == "progan_train.7z.001"
     assert train.urls[6].endswith("/progan_train.7z.007")
@@ -116,3 +119,38 @@ def test_google_drive(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "gdown", None)
     with pytest.raises(MissingPackageError, match=r"npr-keras\[download\]"):
         run_plan(plan)
+
+
+def test_single_files(server, tmp_path, monkeypatch):
+    """Fetched one by one, each by its digest; what is there is not fetched again."""
+    server.files = {"a.jpg": b"first", "b.jpg": b"second"}
+    rows = [
+        SingleFile(
+            f"photos/{n}", f"{server.url}/well/{n}", hashlib.sha256(d).hexdigest(), len(d), "CC0"
+        )
+        for n, d in server.files.items()
+    ]
+    monkeypatch.setattr(Download, "single_files", lambda self: rows)
+    download = Download("mine", "Mine", "mine", "page", files="mine.csv")
+    assert make_plan(download, tmp_path).size == 11
+    assert run_plan(make_plan(download, tmp_path)) == 2
+    assert (tmp_path / "mine/photos/b.jpg").read_bytes() == b"second"
+    assert make_plan(download, tmp_path).here == 11
+    assert run_plan(make_plan(download, tmp_path)) == 2
+    (tmp_path / "mine/photos/a.jpg").unlink()
+    server.files["a.jpg"] = b"other"
+    with pytest.raises(DownloadError, match="SHA-256"):
+        run_plan(make_plan(download, tmp_path))
+    lock = locked(tmp_path / "mine", "downloading")
+    with lock, pytest.raises(RunError, match="another process is downloading there"):
+        run_plan(make_plan(download, tmp_path))
+
+
+def test_the_table_of_photographs():
+    rows = get_download("photos-lab").single_files()
+    assert len({row.path for row in rows}) == len(rows) > 2500
+    for row in rows:
+        assert re.fullmatch(r"(photos|generated)/[\w-]+/[\w.-]+", row.path), row.path
+        assert re.fullmatch(r"[0-9a-f]{64}", row.sha256) and row.size > 1000 and row.licence
+        # A commit, not a branch: what lies there stays what it is.
+        assert re.match(r"https://raw\.githubusercontent\.com/[^/]+/[^/]+/[0-9a-f]{40}/", row.url)
