@@ -35,6 +35,17 @@ def show_speed(rates: dict[str, float], backend: str, models: int = 0) -> None:
         stdout().print('PyTorch is not installed: pip install "npr-keras[torch]"', markup=False)
 
 
+def show_loading_speed(rates: dict[str, float]) -> None:
+    """Prints images a second as `measure_data` gives them: one thread's, the limit, the ways, the network's."""
+    _, limit, *_ = rates.values()
+    network = list(rates.values())[-1]
+    stdout().print(f"{'':38}{'images/s':>10}{'of limit':>11}{'x network':>12}", style="bold")
+    for i, (name, rate) in enumerate(rates.items()):
+        share = f"{rate / limit:.0%}" if 1 <= i < len(rates) - 1 else ""
+        times = f"{rate / network:.1f} x" if i < len(rates) - 1 else ""
+        stdout().print(f"{name:38}{rate:>10.1f}{share:>11}{times:>12}", markup=False)
+
+
 def show_fields(fields: dict) -> None:
     """Prints a dict as aligned lines; a dict inside it gets lines of its own, indented."""
     width = max(map(len, fields))

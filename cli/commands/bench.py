@@ -11,7 +11,7 @@ from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, nat
 
 
 @click.command("bench")
-@click.argument("task", type=click.Choice(["train", "score", "serve"]))
+@click.argument("task", type=click.Choice(["train", "score", "data", "serve"]))
 @click.option(
     "--batch-size", default=32, show_default=True, type=click.IntRange(1), help="Images a step."
 )
@@ -49,20 +49,27 @@ from npr_keras_cli.backend import backend_option, import_tensorflow_quietly, nat
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @backend_option
 def command(task, batch_size, size, steps, rounds, precision, models, as_json, backend):
-    """Measure the network's speed beside plain PyTorch, or a server's beside its model's, in one run.
+    """Measure speed, in one run beside what it has to be compared with.
+
+    Of the network, beside plain PyTorch; of loading training images, beside one thread and the
+    network; of a server, beside its model.
 
     Machines are noisy: read the ratios, not the images a second.
 
     \b
     npr-keras bench train --backend tensorflow
     npr-keras bench score --model model.onnx --model model.xml --size 256
+    npr-keras bench data
     npr-keras bench serve --model saved_models/npr --size 256
     """
-    if models and task == "train":
+    if models and task in ("train", "data"):
         raise click.UsageError("--model goes with score and serve.")
     import_tensorflow_quietly()
     if task == "serve":
         _bench_serving(models, batch_size, size, steps * rounds, as_json)
+        return
+    if task == "data":
+        _bench_data(batch_size, size, rounds, as_json)
         return
     from npr_keras.bench.speed import measure
     from npr_keras_cli import render
@@ -76,6 +83,19 @@ def command(task, batch_size, size, steps, rounds, precision, models, as_json, b
         )
     else:
         render.show_speed(rates, backend, len(models))
+
+
+def _bench_data(batch_size, size, rounds, as_json):
+    from npr_keras.bench.data import measure_data
+    from npr_keras_cli import render
+
+    with native_stderr_kept():
+        rates = measure_data(batch_size, size, rounds)
+    if as_json:
+        what = {"task": "data", "batch_size": batch_size, "size": size}
+        click.echo(json.dumps({**what, "images_per_second": rates}, indent=2))
+    else:
+        render.show_loading_speed(rates)
 
 
 def _bench_serving(models, batch_size, size, seconds, as_json):

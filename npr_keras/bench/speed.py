@@ -50,7 +50,7 @@ def measure(
     if models:
         contenders = {model: _predictor_step(model, pixels) for model in models}
     else:
-        contenders = {_KERAS: _keras_step(task, pixels, labels, precision)}
+        contenders = {_KERAS: keras_step(task, pixels, labels, precision)}
     try:
         import torch  # noqa: F401
     except ImportError:
@@ -76,7 +76,8 @@ def _predictor_step(model: str, pixels) -> Callable[[], object]:
     return lambda: predictor.predict(pixels)
 
 
-def _keras_step(task, pixels, labels, precision) -> Callable[[], object]:
+def keras_step(task, pixels, labels, precision) -> Callable[[], object]:
+    """One step of the default detector, of `measure`'s tasks, on a batch that is ready."""
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:

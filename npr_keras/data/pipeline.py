@@ -37,6 +37,29 @@ def import_tensorflow():
     return tf
 
 
+def for_fit(batches, shape: tuple[int, ...], dtype: str):
+    """What `keras.Model.fit` is given: on TensorFlow a `tf.data.Dataset` that loads two batches ahead.
+
+    Keras would make one of a PyDataset, too, that loads as many ahead as half the memory holds.
+
+    Args:
+        batches: A `keras.utils.PyDataset`; anything else stays what it is.
+        shape, dtype: Of one input.
+    """
+    if keras.backend.backend() != "tensorflow" or not isinstance(batches, keras.utils.PyDataset):
+        return batches
+    tf = import_tensorflow()
+
+    def load(index):
+        types = (tf.as_dtype(dtype), tf.float32)
+        x, y = tf.numpy_function(lambda i: batches[int(i)], (index,), types)
+        return tf.ensure_shape(x, [None, *shape]), tf.ensure_shape(y, [None, 1])
+
+    count = len(batches)
+    found = tf.data.Dataset.range(count).map(load, num_parallel_calls=1, deterministic=True)
+    return found.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
+
+
 def worker_count() -> int:
     """Threads that load images: one a core."""
     return max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4)

@@ -15,6 +15,7 @@ import numpy as np
 from npr_keras.config import PROTOCOLS, Preprocessing, TrainingConfig
 from npr_keras.data.dataset import TrainingImages
 from npr_keras.data.decoded import DecodedImages
+from npr_keras.data.pipeline import for_fit
 from npr_keras.data.records import Source, count_labels
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.detectors import get_method, recipe_of
@@ -177,14 +178,15 @@ def _decoded(cache, records, config, preparing) -> DecodedImages | None:
 
 def _fit(detector, images, drawn, done, callbacks, pipeline):
     """By gradient; only what is behind the representation where that is `drawn`."""
-    model, epochs = detector, images.config.epochs
+    model, epochs, side = detector, images.config.epochs, images.config.crop
+    shape, dtype = (side, side, 3), "uint8"
     if drawn:
-        model = drawn.tail
+        model, shape, dtype = drawn.tail, drawn.shape, "float32"
         compile_detector(model, images.config, detector.optimizer)
     batches = drawn.batches(done, epochs) if drawn else images.batches(done, epochs, pipeline)
     try:
         model.fit(
-            batches,
+            for_fit(batches, shape, dtype),
             initial_epoch=done,
             epochs=epochs,
             steps_per_epoch=len(images),

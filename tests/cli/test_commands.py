@@ -194,6 +194,17 @@ def test_bench_measures(invoke):
     assert all(rate > 0 for rate in rates.values())
 
 
+def test_bench_of_loading(invoke):
+    result = invoke("bench", "data", "--batch-size", 4, "--size", 64, "--rounds", 1, "--json")
+    rates = json.loads(result.stdout)["images_per_second"]
+    one, limit, *ways, network = rates.values()
+    assert list(rates)[-1] == "the network, training" and len(ways) == 3
+    assert limit >= 2 * one > 0 and min(*ways, network) > 0
+    shown = invoke("bench", "data", "--batch-size", 4, "--size", 64, "--rounds", 1).stdout
+    assert "of limit" in shown and "from decoded images (--cache)" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
 def test_bench_of_named_models(invoke, model, tmp_path):
     command = [
         "bench",
