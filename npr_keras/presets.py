@@ -48,7 +48,7 @@ class Preset:
     def path(self) -> Path:
         """Where it is, or will be once it was fetched."""
         if self.file:
-            return Path(str(importlib.resources.files(_SHIPPED))) / self.file
+            return shipped(self.file)
         return cache_folder() / "models" / f"{self.name}.keras"
 
     @property
@@ -109,3 +109,8 @@ def model_path(model: str | os.PathLike) -> str:
             f"The preset {text} is not here yet. Fetch it with: npr-keras models download {text}"
         )
     return str(preset.path)
+
+
+def shipped(name: str) -> Path:
+    """A file that comes with the package."""
+    return Path(str(importlib.resources.files(_SHIPPED))) / name

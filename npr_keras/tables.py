@@ -144,6 +144,21 @@ class DecoderKind:
 
 _MADE_BY = "npr_keras.reconstruction."
 DECODERS: dict[str, DecoderKind] = {
+    **{
+        f"npr-{name.lower()}": DecoderKind(
+            _MADE_BY + f"keras_file:Own{name}",
+            "none",
+            (0,),
+            "",
+            operator,
+            "with the package, Apache-2.0",
+        )
+        for name, operator in (
+            ("LDM", "nearest"),
+            ("StyleGAN", "transposed"),
+            ("ProGAN", "nearest"),
+        )
+    },
     "taesd": DecoderKind(
         _MADE_BY + "taesd:Taesd",
         "the encoder's and the decoder's state dict (.pth)",

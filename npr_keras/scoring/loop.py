@@ -10,7 +10,7 @@ import numpy as np
 
 from npr_keras.errors import CheckpointError
 
-MOST_PIXELS = 1 << 24  # of a batch; a detector's first layer takes 64 bytes for each
+MOST_PIXELS = 1 << 22  # of a batch; a first layer takes 64 bytes for each, spectra 500
 
 
 class Predictor(Protocol):

@@ -18,6 +18,7 @@ from npr_keras.errors import ConfigError
 from npr_keras.models import Detector
 from npr_keras.scoring.loop import scored
 
+_PART = 32  # images that are represented together: spectra take much memory
 _AT_ONCE = 16  # batches from one writing of the index to the next
 
 
@@ -77,7 +78,12 @@ class Drawn:
             file.seek(row * len(labels))
             for i in range(done, count):
                 pixels, answers = batches[i]
-                found = np.asarray(self._seen.predict_on_batch(pixels))
+                found = np.concatenate(
+                    [
+                        self.predict(part)
+                        for part in np.array_split(pixels, -(-len(pixels) // _PART))
+                    ]
+                )
                 file.write(found.astype(np.float16).tobytes())
                 labels += answers[:, 0].astype(int).tolist()
                 if (i + 1) % _AT_ONCE == 0 or i + 1 == count:

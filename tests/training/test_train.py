@@ -137,7 +137,7 @@ def test_minutes_end_a_run_within_an_epoch(source_folder, tmp_path, monkeypatch)
         def on_train_batch_begin(self, batch, logs=None):
             clock[0] += 30
 
-    monkeypatch.setattr("npr_keras.training.gradient.time.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("npr_keras.training.keeper.time.perf_counter", lambda: clock[0])
     options = {"recipe": {"minutes": 2.0, "batch_size": 6}, "callbacks": [Slow()]}
     found = run(source_folder, tmp_path / "run", 50, **options)
     steps = 24 // 6
