@@ -12,14 +12,17 @@ import errno
 import io
 import os
 import stat
+import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from npr_keras.config import Preprocessing
+from npr_keras.data.declared import require_within_limits
 from npr_keras.data.structure import whole
 from npr_keras.errors import UnreadableImageError
+from npr_keras.limits import MOST_BYTES, MOST_SIDE
 
 # Formats that carry photographs, as far as this Pillow was built with them. It knows more, some of
 # which start other programs (EPS).
@@ -29,10 +32,6 @@ FORMATS = tuple(
     for name in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
     if name in Image.OPEN
 )
-
-
-MOST_BYTES = 1 << 30  # of a file
-MOST_SIDE = 1 << 16  # pixels; what runs detectors is not made for longer ones
 
 
 def decode(source: str | os.PathLike | bytes) -> np.ndarray:
@@ -46,13 +45,16 @@ def decode(source: str | os.PathLike | bytes) -> np.ndarray:
 
     Raises:
         UnreadableImageError: If the file is missing, empty, truncated or damaged where it matters (see
-            `npr_keras.data.structure`), not an image, or so large that Pillow takes it for a
-            decompression bomb.
+            `npr_keras.data.structure`), not an image, or beyond a limit of `npr_keras.limits`.
     """
     name = "the image" if isinstance(source, bytes) else os.fspath(source)
     try:
         data = whole(source if isinstance(source, bytes) else read_file(source))
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        require_within_limits(data)
+        with warnings.catch_warnings():  # the limit is ours
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        with image:
             return np.array(image.convert("RGB"))
     # Pillow's plugins raise what their parsers meet: OSError, SyntaxError, ValueError, EOFError,
     # struct.error, zlib.error, DecompressionBombError and more.

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from npr_keras.config import Preprocessing, TrainingConfig
 from npr_keras.data import augment
-from npr_keras.data.decode import MOST_SIDE
 from npr_keras.data.graph_decode import decode
+from npr_keras.limits import MOST_SIDE
 
 __all__ = ["center_crop", "decode", "preprocess", "random_crop", "resize", "spoil", "tile"]
 

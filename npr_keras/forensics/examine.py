@@ -12,8 +12,7 @@ from npr_keras.data.decode import decode, preprocess, read_image_file
 from npr_keras.errors import UnreadableImageError
 from npr_keras.forensics.evidence import Evidence, weigh
 from npr_keras.forensics.history import History, pixel_history, read_history
-
-MAX_PIXELS = 40_000_000  # of what the detector sees; its first layer takes 64 bytes for each
+from npr_keras.limits import MOST_SCORED
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def examine(source: str | os.PathLike | bytes | np.ndarray, protocol: Preprocess
         protocol: How it becomes the detector's pixels.
 
     Raises:
-        UnreadableImageError: If it cannot be read, is too small, or is larger than `MAX_PIXELS`.
+        UnreadableImageError: If it cannot be read, is too small, or is larger than `MOST_SCORED`.
     """
     if isinstance(source, np.ndarray):
         seen = _seen(source, protocol)
@@ -62,9 +61,9 @@ def examine(source: str | os.PathLike | bytes | np.ndarray, protocol: Preprocess
 def _seen(pixels: np.ndarray, protocol: Preprocessing) -> np.ndarray:
     """What the detector sees of an image, if it is not too much at once."""
     seen = preprocess(pixels, protocol)
-    if seen.shape[0] * seen.shape[1] > MAX_PIXELS:
+    if seen.shape[0] * seen.shape[1] > MOST_SCORED:
         raise UnreadableImageError(
             f"{seen.shape[1]} x {seen.shape[0]} pixels are more than are scored at once "
-            f"({MAX_PIXELS:,}); --protocol centercrop takes the middle of it"
+            f"({MOST_SCORED:,}); --protocol centercrop takes the middle of it"
         )
     return seen

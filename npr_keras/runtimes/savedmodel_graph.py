@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from npr_keras.data import graph
-from npr_keras.forensics.examine import MAX_PIXELS
+from npr_keras.limits import MOST_SCORED
 from npr_keras.models.detector import Detector
 from npr_keras.profile import Calibration
 from npr_keras.runtimes.exported import LABELS, UNCALIBRATED_LABEL, Facts
@@ -128,7 +128,7 @@ class ServedDetector(tf.Module):
 
         def load(index, data):
             pixels = graph.preprocess(graph.decode(unwrap(data), alone=True), self.protocol)
-            fits = tf.size(pixels, tf.int64) <= 3 * MAX_PIXELS
+            fits = tf.size(pixels, tf.int64) <= 3 * MOST_SCORED
             with tf.control_dependencies([tf.debugging.Assert(fits, ["too large"])]):
                 pixels = tf.identity(pixels)
             if size:

@@ -37,7 +37,7 @@ class Batcher:
     not the others'.
 
     Args:
-        max_batch: Rows in a batch, at most; a request of more is run in parts.
+        max_batch: Rows in a batch, at most; a request of more is run in parts, others between them.
         timeout: Seconds that a request waits for others.
         max_queue: Requests that wait, at most; one more is refused.
         threads: Batches that run at a time.
@@ -79,8 +79,25 @@ class Batcher:
             raise ServingError(
                 "INVALID_ARGUMENT", f"Inputs of different batch sizes: {sorted(sizes)}"
             )
-        task = _Task(inputs, sizes.pop(), sum(map(_bytes, inputs.values())))
-        self._admit(task.bytes)
+        size, held = sizes.pop(), sum(map(_bytes, inputs.values()))
+        self._admit(held)
+        if size <= self.max_batch:
+            return await self._queued(key, function, inputs, size)
+        # In parts, each in its turn: what comes meanwhile does not wait for all of it.
+        outputs: list[dict[str, np.ndarray]] = []
+        self.waiting_bytes += held
+        try:
+            for begin in range(0, size, self.max_batch):
+                part = {k: v[begin : begin + self.max_batch] for k, v in inputs.items()}
+                rows = min(size - begin, self.max_batch)
+                outputs.append(await self._queued(key, function, part, rows))
+        finally:
+            self.waiting_bytes -= held
+        return {name: np.concatenate([part[name] for part in outputs]) for name in outputs[0]}
+
+    async def _queued(self, key, function, inputs, size) -> dict[str, np.ndarray]:
+        """Runs what fits into one batch."""
+        task = _Task(inputs, size, sum(map(_bytes, inputs.values())))
         types = tuple((k, v.dtype.str, v.ndim) for k, v in sorted(inputs.items()))
         queue = self._queues[(key, types)]
         queue.append(task)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from npr_keras.errors import ServingError
+from npr_keras.limits import MOST_ROWS
 
 
 def parse(body: bytes) -> dict:
@@ -50,8 +51,16 @@ def read_inputs(body: Mapping, dtypes: Mapping[str, np.dtype]) -> tuple[dict, bo
     columns = _columns(body["inputs"], dtypes) if given == ["inputs"] else None
     if columns is None:
         columns = _rows(body["instances"], dtypes)
+    for value in columns.values():
+        require_few(len(value) if isinstance(value, list) else 1)
     arrays = {name: _array(name, value, dtypes[name]) for name, value in columns.items()}
     return arrays, given == ["instances"]
+
+
+def require_few(rows: int) -> None:
+    """Raises ServingError, INVALID_ARGUMENT, for more rows than a request may have."""
+    if rows > MOST_ROWS:
+        raise _invalid(f"{rows:,} rows are more than the {MOST_ROWS:,} that a request may have.")
 
 
 def _columns(inputs, dtypes) -> dict:
@@ -192,6 +201,7 @@ def read_examples(body: Mapping) -> list:
     rows = body.get("examples")
     if not isinstance(rows, list) or not rows or not all(isinstance(r, dict) for r in rows):
         raise _invalid("'examples' must be a list of objects that is not empty.")
+    require_few(len(rows))
     context = body.get("context", {})
     if not isinstance(context, dict):
         raise _invalid("'context' must be an object.")

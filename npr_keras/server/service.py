@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import struct
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from npr_keras.data.declared import declared
 from npr_keras.errors import ServingError
+from npr_keras.limits import MOST_SERVED
 from npr_keras.server.batching import Batcher
 from npr_keras.server.metrics import Metrics
 from npr_keras.server.models import Models
+from npr_keras.server.rest_json import require_few
 from npr_keras.server.servable import DEFAULT_SIGNATURE
-from npr_keras.server.settings import MAX_PIXELS
 
 _EXAMPLES = "inputs"  # of classify and regress
 
@@ -73,7 +72,7 @@ class Service:
     """
 
     def __init__(
-        self, models: Models, batcher: Batcher, metrics: Metrics, max_pixels: int = MAX_PIXELS
+        self, models: Models, batcher: Batcher, metrics: Metrics, max_pixels: int = MOST_SERVED
     ):
         self.models, self.batcher, self.metrics = models, batcher, metrics
         self.max_pixels = max_pixels
@@ -115,6 +114,7 @@ class Service:
                 "INVALID_ARGUMENT", f"output tensor alias not found in signature: {unknown[0]}"
             )
         handled.rows = max((len(a) if a.ndim else 1 for a in arrays.values()), default=0)
+        require_few(handled.rows)
         self._require_small(arrays)
         if any(a.dtype.kind == "O" for a in arrays.values()):
             arrays = await asyncio.to_thread(self._without_bombs, arrays)
@@ -143,7 +143,10 @@ class Service:
             if array.dtype.kind == "O":
                 array = array.copy()
                 for i, data in enumerate(array.flat):
-                    if max(map(_declared_pixels, _images_in(data)), default=0) > self.max_pixels:
+                    if (
+                        max((declared(one).total for one in _images_in(data)), default=0)
+                        > self.max_pixels
+                    ):
                         array.flat[i] = b""
             kept[key] = array
         return kept
@@ -200,24 +203,3 @@ def _images_in(data: bytes) -> list[bytes]:
     except DecodeError:
         return []
     return [value for feature in features for value in feature.bytes_list.value]
-
-
-def _declared_pixels(data: bytes) -> int:
-    """What an encoded image says of its size; 0 for what is none."""
-    if len(data) < 32:
-        return 0
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):  # Pillow does not open all that TensorFlow decodes
-        width, height = struct.unpack(">II", data[16:24])
-        return width * height
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as image:
-                return image.width * image.height
-    # Pillow's own limit, and whatever its parsers meet.
-    except Image.DecompressionBombError:
-        return 1 << 62
-    except Exception:
-        return 0

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from npr_keras.limits import MOST_SERVED
 from npr_keras.settings import TEXT, Config, field_of, integer, number
-
-MAX_PIXELS = 40_000_000  # that an encoded image may declare
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class ServerSettings(Config):
     )
     max_request_mb: int = field_of(64, integer(1, 2000), "Size of a request, at most.")
     max_pixels: int = field_of(
-        MAX_PIXELS, integer(1), "An encoded image that declares more counts as unreadable."
+        MOST_SERVED, integer(1), "An encoded image that declares more counts as unreadable."
     )
     poll_seconds: float = field_of(1.0, number(0.05), "Between looks for new versions.")
     cors_origin: str = field_of(

@@ -22,7 +22,7 @@ _TYPES: dict[int, tuple[np.dtype, str]] = {
     22: (np.dtype(np.uint32), "uint32_val"),
     23: (np.dtype(np.uint64), "uint64_val"),
 }
-_MOST_REPEATED = 1 << 24  # values that one stands for: a few bytes must not fill the memory
+_MOST_REPEATED = 1 << 20  # values that one stands for: a few bytes must not fill the memory
 _NUMBERS = {dtype: number for number, (dtype, _) in _TYPES.items()}
 
 

@@ -110,7 +110,7 @@ def test_bad_input(invoke, model, bad_input):
 
 def test_images_that_are_too_large(invoke, model, make_images, tmp_path, monkeypatch):
     make_images(tmp_path, 1, size=40)
-    monkeypatch.setattr("npr_keras.forensics.examine.MAX_PIXELS", 1000)
+    monkeypatch.setattr("npr_keras.forensics.examine.MOST_SCORED", 1000)
     done = invoke("predict", tmp_path, "--model", model, "--protocol", "native")
     assert done.returncode == 1
     assert "40 x 40 pixels are more than are scored at once" in done.stdout

@@ -158,7 +158,7 @@ def test_pictures_that_are_too_large(run_folder, tmp_path, monkeypatch):
     from npr_keras.exporting import export
     from npr_keras.runtimes import savedmodel_graph as savedmodel
 
-    monkeypatch.setattr(savedmodel, "MAX_PIXELS", 100 * 100)
+    monkeypatch.setattr(savedmodel, "MOST_SCORED", 100 * 100)
     monkeypatch.setattr("npr_keras.exporting.verify.SHAPES", ((1, 64, 64), (2, 50, 70)))
     (made,) = export.export_detector(run_folder, out=tmp_path / "out")
     serve = tf.saved_model.load(made.path).signatures["serving_default"]

@@ -47,6 +47,35 @@ def test_together_and_each_its_own():
     run(work())
 
 
+def test_a_large_request_starves_nobody():
+    """A small one that comes while a large one runs is answered between its parts."""
+
+    async def work():
+        double, order = Doubling(), []
+        batcher = Batcher(4, 0.0)
+
+        async def ask(name, x):
+            found = await batcher.run(("f",), double, {"x": np.asarray(x)})
+            order.append(name)
+            return found["y"].tolist()
+
+        double.go.clear()
+        large = asyncio.create_task(ask("large", range(40)))
+        await asyncio.sleep(0.05)
+        small = asyncio.create_task(ask("small", [7]))
+        await asyncio.sleep(0.05)
+        double.go.set()
+        assert await small == [14] and await large == [2 * i for i in range(40)]
+        assert order == ["small", "large"]
+        assert batcher.waiting == 0 and batcher.waiting_bytes == 0
+        assert max(double.batches) <= 4
+        with pytest.raises(ServingError, match="no -1"):
+            await ask("wrong", [*range(9), -1, *range(9)])
+        await batcher.close()
+
+    run(work())
+
+
 def test_full_batches_do_not_wait():
     async def work():
         double = Doubling()

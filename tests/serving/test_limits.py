@@ -13,6 +13,7 @@ from PIL import Image
 
 from npr_keras.client.client import Client
 from npr_keras.errors import ServingError
+from npr_keras.limits import MOST_ROWS
 
 from .conftest import post, wait_for
 
@@ -48,16 +49,33 @@ def test_bombs_are_not_decoded(exported):
     """Found by what they declare, wherever they are wrapped."""
     import tensorflow as tf
 
-    from npr_keras.server.service import _declared_pixels, _images_in
+    from npr_keras.data.declared import declared
+    from npr_keras.server.service import _images_in
 
     feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[png_bomb()]))
     example = tf.train.Example(features=tf.train.Features(feature={"x": feature}))
     assert _images_in(example.SerializeToString()) == [png_bomb()]
     assert _images_in(b"\nno example") == []
-    assert _declared_pixels(png_bomb()) == 60_000**2
+    assert declared(png_bomb()).total == 60_000**2
     spoilt = png_bomb()[:29] + b"\0\0\0\0" + png_bomb()[33:]  # the header's checksum
-    assert _declared_pixels(spoilt) == 60_000**2
-    assert _declared_pixels(b"no image" * 9) == 0
+    assert declared(spoilt).total == 60_000**2
+    assert declared(b"no image" * 9).total == 0
+
+
+def test_too_many_rows(start):
+    """Refused before arrays are made of them, by REST and by gRPC, compressed or not."""
+    server = start()
+    many = MOST_ROWS + 1
+    said = f"{many:,} rows are more than the {MOST_ROWS:,} that a request may have."
+    for key in ("instances", "inputs"):
+        status, answer = post(server, json.dumps({key: [""] * many}))
+        assert (status, answer["error"]) == (400, said)
+    body = {"signature_name": "classify", "examples": [{"a": 1}] * many}
+    status, answer = post(server, json.dumps(body), "/v1/models/npr:classify")
+    assert (status, answer["error"]) == (400, said)
+    client = Client(server.grpc(), retries=1)
+    with client, pytest.raises(ServingError, match="rows are more than the"):
+        client.predict({"images": np.full(many, b"", object)})
 
 
 def test_why_a_graph_fails_is_said(start):

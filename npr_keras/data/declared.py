@@ -1,0 +1,99 @@
+"""What an encoded image says of its size, found without decoding any of it."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from typing import NamedTuple
+
+from PIL import Image
+
+from npr_keras.data.structure import PNG_SIGNATURE
+from npr_keras.limits import MOST_PIXELS, MOST_SIDE
+
+
+class Declared(NamedTuple):
+    """Sizes as a file's headers give them.
+
+    Attributes:
+        side: The longest side of any frame, in pixels; 0 for what is no image.
+        largest: Pixels of the largest frame.
+        total: Pixels of all frames together, each as large as the canvas that it is put on.
+    """
+
+    side: int
+    largest: int
+    total: int
+
+
+def declared(data: bytes) -> Declared:
+    """The sizes of all frames of an encoded image; zeros for what is none."""
+    if data.startswith(PNG_SIGNATURE) and len(data) >= 24:
+        return _joined([struct.unpack(">II", data[16:24]), *_png_frames(data)])
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return _joined(_gif_frames(data))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                frames = max(1, data.count(b"ANMF")) if image.format == "WEBP" else 1
+                return _joined([image.size] * frames)
+        except Image.DecompressionBombError:
+            return Declared(MOST_SIDE + 1, 1 << 62, 1 << 62)
+        except Exception:  # whatever Pillow's parsers meet
+            return Declared(0, 0, 0)
+
+
+def require_within_limits(data: bytes) -> None:
+    """Raises ValueError, naming the limit, for an image that is not to be decoded."""
+    side, largest, _ = declared(data)
+    if side > MOST_SIDE:
+        raise ValueError(f"a side of {side:,} pixels, more than the {MOST_SIDE:,} that are decoded")
+    if largest > MOST_PIXELS:
+        raise ValueError(f"{largest:,} pixels, more than the {MOST_PIXELS:,} that are decoded")
+
+
+def _joined(sizes) -> Declared:
+    """Of frames; the first one is the canvas."""
+    canvas = sizes[0][0] * sizes[0][1] if sizes else 0
+    areas = [max(width * height, canvas) for width, height in sizes]
+    return Declared(max(map(max, sizes), default=0), max(areas, default=0), sum(areas))
+
+
+def _png_frames(data: bytes) -> list[tuple[int, int]]:
+    """Of an animation, all frames but the first."""
+    found, position = [], len(PNG_SIGNATURE)
+    while position + 8 <= len(data):
+        length, name = struct.unpack(">I4s", data[position : position + 8])
+        if name == b"fcTL" and position + 20 <= len(data):
+            found.append(struct.unpack(">II", data[position + 12 : position + 20]))
+        position += 12 + length
+    return found[1:]
+
+
+def _gif_frames(data: bytes) -> list[tuple[int, int]]:
+    """The canvas, and every frame behind the first."""
+    if len(data) < 13:
+        return []
+    width, height, flags = struct.unpack("<HHB", data[6:11])
+    position = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+    frames = []
+    while position < len(data):
+        kind = data[position]
+        if kind == 0x2C and position + 10 <= len(data):  # an image
+            size = struct.unpack("<HH", data[position + 5 : position + 9])
+            frames.append(size)
+            local = data[position + 9]
+            position += 11 + (3 << (local & 7) + 1 if local & 0x80 else 0)
+        elif kind == 0x21:  # an extension
+            position += 2
+        else:  # the end, or what is no GIF any more
+            break
+        while position < len(data) and data[position]:
+            position += 1 + data[position]
+        position += 1
+    if not frames:
+        return [(width, height)]
+    first = frames[0]
+    return [(max(width, first[0]), max(height, first[1])), *frames[1:]]

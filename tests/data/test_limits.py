@@ -1,0 +1,81 @@
+"""Limits of what is decoded: by what a file says of itself, before any of it is decoded."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from npr_keras.data.declared import Declared, declared
+from npr_keras.data.decode import decode
+from npr_keras.errors import UnreadableImageError
+from npr_keras.limits import MOST_PIXELS, MOST_SIDE
+
+
+def encoded(kind, sizes, **options):
+    images = [Image.new("RGB", size, (90 * i, 9, 9)) for i, size in enumerate(sizes)]
+    file = io.BytesIO()
+    more = {"save_all": True, "append_images": images[1:]} if len(images) > 1 else {}
+    images[0].save(file, kind, **more, **options)
+    return file.getvalue()
+
+
+def png(width, height):
+    def chunk(name, data):
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(bytes(1000))
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM"])
+def test_one_frame(kind):
+    assert declared(encoded(kind, [(30, 20)])) == Declared(30, 600, 600)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_every_frame_counts(kind):
+    data = encoded(kind, [(30, 20)] * 3)
+    assert declared(data) == Declared(30, 600, 1800)
+
+
+def test_a_gif_with_a_huge_second_frame():
+    data = encoded("GIF", [(16, 16)]).rstrip(b";")
+    huge = b"," + struct.pack("<HHHH", 0, 0, 60_000, 60_000) + b"\0\2\0;"
+    found = declared(data + huge)
+    assert found.largest == 60_000**2 and found.side == 60_000
+    with pytest.raises(UnreadableImageError, match="3,600,000,000 pixels, more than the"):
+        decode(data + huge)
+
+
+def test_what_is_no_image():
+    for data in (b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", bytes(100), b"GIF89a" + bytes(7) + b"!"):
+        assert declared(data).total == 0
+    random = np.random.default_rng(0)
+    whole = encoded("GIF", [(30, 20)] * 3)
+    for _ in range(300):  # never more than an error that is none: it returns
+        broken = bytearray(whole[: random.integers(6, len(whole))])
+        broken[random.integers(len(broken))] = random.integers(256)
+        declared(bytes(broken))
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "said"),
+    [
+        (MOST_SIDE + 1, 2, f"a side of {MOST_SIDE + 1:,} pixels, more than the {MOST_SIDE:,}"),
+        (2, 19_900_000, "a side of 19,900,000 pixels"),
+        (MOST_PIXELS // 10_000 + 1, 10_000, f"pixels, more than the {MOST_PIXELS:,}"),
+    ],
+)
+def test_refused_before_it_is_decoded(width, height, said, monkeypatch):
+    monkeypatch.setattr("npr_keras.data.decode.whole", lambda data: data)
+    monkeypatch.setattr(Image, "open", lambda *a, **k: pytest.fail("Pillow was asked"))
+    with pytest.raises(UnreadableImageError, match=said):
+        decode(png(width, height))
