@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 
 import click
 
-from npr_keras.settings import Rule
+from npr_keras.settings import FLAG, Rule
 
 
 def pipeline_option(function):
@@ -34,7 +35,7 @@ def model_option(help: str, multiple: bool = False):
         paths = tuple(model_path(one) for one in named)
         return paths if multiple else paths[0]
 
-    return click.option(
+    option = click.option(
         "--model",
         "models" if multiple else "model",
         type=click.Path(),
@@ -42,6 +43,23 @@ def model_option(help: str, multiple: bool = False):
         callback=found,
         help=f"{help}  [default: NPR_MODEL, or the one that comes with this package]",
     )
+    return lambda function: option(trust_option(function))
+
+
+def trust_option(function):
+    """`--trust`: SavedModels that do more than compute are run."""
+
+    def told(ctx, param, value):
+        if value:
+            os.environ["NPR_TRUST"] = "1"  # of this process, and of those that it starts
+
+    return click.option(
+        "--trust",
+        is_flag=True,
+        expose_value=False,
+        callback=told,
+        help="Run a SavedModel that does more than compute.",
+    )(function)
 
 
 def keras_model_option(function):
@@ -143,7 +161,8 @@ def setting_options(settings: type, names: dict[str, tuple[str, ...]]):
                 *(flags or (f"--{name.replace('_', '-')}",)),
                 name,
                 default=_shown(field.default, rule),
-                show_default=field.default != "",
+                show_default=field.default not in ("", False),
+                is_flag=rule is FLAG,
                 type=_TYPES[rule.kind](rule),
                 callback=functools.partial(_parsed, rule),
                 help=field.metadata["help"],

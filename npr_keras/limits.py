@@ -5,6 +5,9 @@ Each is far above what honest images need, and low enough that no file fills the
 
 from __future__ import annotations
 
+import os
+import zipfile
+
 MOST_BYTES = 256 << 20  # of an image file
 MOST_PIXELS = (
     200_000_000  # of the largest frame that a file declares; today's largest cameras' 200 MP
@@ -15,3 +18,25 @@ MOST_SCORED = (
 )
 MOST_SERVED = 40_000_000  # pixels of all frames of an image in a request
 MOST_ROWS = 4096  # of a request
+MOST_GRAPH = 2 << 30  # bytes of a SavedModel's graph; protobuf takes no more
+MOST_UNPACKED = 4 << 30  # bytes of what a model's archive holds
+MOST_MEMBERS = 100_000  # files in it
+_MOST_SHRUNK = 100  # times, of what is more than 64 MiB
+
+
+def require_sane_archive(path: str | os.PathLike) -> None:
+    """Raises ValueError for a zip file that would fill the memory or the disk; others pass.
+
+    By what its directory declares; what is more than declared is an error of zipfile's.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    size = sum(member.file_size for member in members)
+    if len(members) > MOST_MEMBERS:
+        raise ValueError(f"an archive of {len(members):,} files, more than {MOST_MEMBERS:,}")
+    if size > MOST_UNPACKED:
+        raise ValueError(f"an archive of {size:,} bytes, more than the {MOST_UNPACKED:,} allowed")
+    if size > 64 << 20 and size > _MOST_SHRUNK * os.path.getsize(path):
+        raise ValueError(f"an archive that grows {size // os.path.getsize(path):,} times")

@@ -9,7 +9,7 @@ import click
 
 from npr_keras.server.settings import ServerSettings
 from npr_keras_cli.backend import import_tensorflow_quietly
-from npr_keras_cli.options import model_argument, setting_options
+from npr_keras_cli.options import model_argument, setting_options, trust_option
 
 SHOWN = tuple(name for name in ServerSettings.__dataclass_fields__ if name != "drain")
 
@@ -23,6 +23,7 @@ SHOWN = tuple(name for name in ServerSettings.__dataclass_fields__ if name != "d
     help="Instead of MODEL: several models, versions and labels, as TF Serving reads it.",
 )
 @setting_options(ServerSettings, dict.fromkeys(SHOWN, ()))
+@trust_option
 @click.option("--access-log", type=click.Path(), help="A JSON line for each request; - is stdout.")
 @click.option(
     "--print-tf-serving",

@@ -11,6 +11,7 @@ import keras
 
 from npr_keras.atomic import replacing
 from npr_keras.errors import CheckpointError
+from npr_keras.limits import require_sane_archive
 from npr_keras.models.detector import Detector
 from npr_keras.presets import model_path, presets
 
@@ -71,6 +72,7 @@ def load_detector(path: str | os.PathLike, compile: bool = False) -> Detector:
         )
     _require_ending(path)
     try:
+        require_sane_archive(path)
         model = keras.saving.load_model(path, compile=compile)
     # Keras raises whatever its parsers of zip, JSON and HDF5 meet.
     except Exception as error:

@@ -11,6 +11,7 @@ import numpy as np
 
 from npr_keras.atomic import replacing
 from npr_keras.errors import CheckpointError
+from npr_keras.limits import require_sane_archive
 from npr_keras.packages import import_needed
 
 _WRAPPERS = ("model", "state_dict", "model_state_dict", "net", "network", "weights")
@@ -35,6 +36,10 @@ def load_pth(path: str | os.PathLike) -> dict[str, np.ndarray]:
     path = os.fspath(path)
     if not os.path.isfile(path):
         raise CheckpointError(f"No such file: {path}. Expected a PyTorch checkpoint (.pth).")
+    try:
+        require_sane_archive(path)
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path} is not read: {error}") from error
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     # torch.load raises pickle, zip, runtime and attribute errors, depending on what is broken.

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from npr_keras.errors import CheckpointError
+from npr_keras.limits import require_sane_archive
 from npr_keras.presets import shipped
 from npr_keras.reconstruction.base import Decoder
 
@@ -29,6 +30,7 @@ class KerasDecoder(Decoder):
             "npr_keras.reconstruction.families"
         )  # registers what ours are made of
         try:
+            require_sane_archive(files[0])
             self.model = keras.saving.load_model(files[0], compile=False)
         except Exception as error:  # Keras raises of all kinds
             reason = str(error).partition("\n")[0]

@@ -12,6 +12,7 @@ from npr_keras.data.arrays import as_batch
 from npr_keras.errors import CheckpointError, ExportError
 from npr_keras.packages import import_needed
 from npr_keras.runtimes.exported import Artefact, Exported, first_line, read_facts
+from npr_keras.runtimes.harmless import require_harmless
 
 EXTRA = "assets.extra"  # what TF Serving leaves alone but for the warm-up requests
 FACTS = os.path.join(EXTRA, "npr_keras.json")  # inside a version's folder
@@ -31,6 +32,7 @@ class SavedModelPredictor(Exported):
         if folder is None:
             raise CheckpointError(f"No SavedModel in {os.fspath(path)}.")
         tf = import_needed("tensorflow", "A SavedModel")
+        require_harmless(folder)
         try:
             text = (folder / FACTS).read_text(encoding="utf-8")
         except OSError:

@@ -125,6 +125,8 @@ class PredictionService(_Answering, prediction_service_pb2_grpc.PredictionServic
 class ModelService(_Answering, model_service_pb2_grpc.ModelServiceServicer):
     """GetModelStatus and HandleReloadConfigRequest."""
 
+    may_reload = True
+
     async def GetModelStatus(self, request, context):
         async with self._handled("status", context) as handled:
             spec = _spec(request.model_spec)
@@ -141,6 +143,12 @@ class ModelService(_Answering, model_service_pb2_grpc.ModelServiceServicer):
 
     async def HandleReloadConfigRequest(self, request, context):
         async with self._handled("reload", context):
+            if not self.may_reload:
+                raise ServingError(
+                    "PERMISSION_DENIED",
+                    "This server listens to other machines and does not let them say what is served. "
+                    "Start it with --allow-reload, where they may.",
+                )
             response = model_management_pb2.ReloadConfigResponse()
             try:
                 await self.service.models.reconfigure(read_settings(request.config))
@@ -151,13 +159,14 @@ class ModelService(_Answering, model_service_pb2_grpc.ModelServiceServicer):
             return response
 
 
-def make_grpc_server(service: Service, done, max_request: int):
+def make_grpc_server(service: Service, done, max_request: int, may_reload: bool = True):
     """A gRPC server that listens to nothing yet, and the servicer of its health.
 
     Args:
         service: What answers.
         done: Called with each request's `RequestLog`.
         max_request: Bytes of a message, at most.
+        may_reload: Whether clients may say what is served.
     """
     options = [
         ("grpc.max_receive_message_length", max_request),
@@ -168,7 +177,9 @@ def make_grpc_server(service: Service, done, max_request: int):
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         PredictionService(service, done), server
     )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(service, done), server)
+    models = ModelService(service, done)
+    models.may_reload = may_reload
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
     checked = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checked, server)
     return server, checked

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from npr_keras.errors import ConfigError, ServingError
+from npr_keras.runtimes.harmless import require_harmless
 from npr_keras.serving.tensors import decode_tensor
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -40,6 +41,7 @@ class Servable:
             )
             (graph,) = [m for m in saved.meta_graphs if "serve" in m.meta_info_def.tags]
             self.signature_defs = dict(graph.signature_def)
+            require_harmless(self.folder)
             self._loaded = tf.saved_model.load(os.fspath(self.folder))
         # TensorFlow raises whatever its parsers meet.
         except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -77,7 +78,10 @@ class Server:
             if self._access:
                 self._access(_entry(handled))
 
-        grpc_server, health = make_grpc_server(service, done, settings.max_request_mb << 20)
+        may_reload = settings.allow_reload or _is_loopback(settings.host)
+        grpc_server, health = make_grpc_server(
+            service, done, settings.max_request_mb << 20, may_reload
+        )
         listening = self._listen()
         try:
             # A port that is taken is found before anything is loaded.
@@ -191,3 +195,11 @@ def _entry(handled: RequestLog) -> dict:
         "code": handled.code,
         "ms": round(1000 * (time.perf_counter() - handled.begun), 2),
     }
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether nobody but this machine is listened to."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

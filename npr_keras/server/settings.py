@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from npr_keras.limits import MOST_SERVED
-from npr_keras.settings import TEXT, Config, field_of, integer, number
+from npr_keras.settings import FLAG, TEXT, Config, field_of, integer, number
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class ServerSettings(Config):
         max_pixels: That an encoded image may declare.
         poll_seconds: Between looks at the disk.
         cors_origin: What pages in browsers may ask: their origin, "*" for all, "" for none.
+        allow_reload: Whether clients may say what is served where others than this machine are
+            listened to.
         drain: Seconds that a stopping server takes for what it has begun.
     """
 
@@ -44,5 +46,8 @@ class ServerSettings(Config):
     poll_seconds: float = field_of(1.0, number(0.05), "Between looks for new versions.")
     cors_origin: str = field_of(
         "", TEXT, 'Let pages of this origin ask from a browser; "*" for all.  [default: none]'
+    )
+    allow_reload: bool = field_of(
+        False, FLAG, "Let clients say what is served; on loopback they always may."
     )
     drain: float = field_of(30.0, number(0))

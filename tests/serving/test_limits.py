@@ -139,3 +139,21 @@ def test_too_many_wait(start, pictures):
     assert set(found) == {200, 429}
     assert errors == []
     assert "RESOURCE_EXHAUSTED" in {entry["code"] for entry in server.entries}
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [({}, "INVALID_ARGUMENT"), ({"host": "0.0.0.0"}, "PERMISSION_DENIED"),
+     ({"host": "0.0.0.0", "allow_reload": True}, "INVALID_ARGUMENT")],
+)  # fmt: skip
+def test_who_may_say_what_is_served(start, settings, code):
+    """On loopback anybody, as with TensorFlow Serving; for other machines only where it was allowed."""
+    import grpc
+    from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
+
+    server = start(**settings)
+    with grpc.insecure_channel(f"127.0.0.1:{server.server.grpc_port}") as channel:
+        stub = model_service_pb2_grpc.ModelServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as error:
+            stub.HandleReloadConfigRequest(model_management_pb2.ReloadConfigRequest(), timeout=30)
+        assert error.value.code().name == code
