@@ -161,7 +161,7 @@ def setting_options(settings: type, names: dict[str, tuple[str, ...]]):
                 *(flags or (f"--{name.replace('_', '-')}",)),
                 name,
                 default=_shown(field.default, rule),
-                show_default=field.default not in ("", False),
+                show_default=field.default != "" and rule is not FLAG,
                 is_flag=rule is FLAG,
                 type=_TYPES[rule.kind](rule),
                 callback=functools.partial(_parsed, rule),

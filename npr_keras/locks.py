@@ -33,6 +33,7 @@ def locked(
         RunError: If another process is at it.
     """
     folder = Path(folder)
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / name)
     try:
@@ -45,3 +46,6 @@ def locked(
         yield
     finally:
         lock.release()
+        if is_new and os.listdir(folder) == [name]:  # nothing came of it
+            (folder / name).unlink()
+            folder.rmdir()

@@ -31,6 +31,7 @@ LEVELS = [
         "npr_keras.cache",
         "npr_keras.locks",
         "npr_keras.limits",
+        "npr_keras.harmless",
     ],
     ["npr_keras.settings", "npr_keras.tables", "npr_keras.packages"],
     ["npr_keras.errors"],

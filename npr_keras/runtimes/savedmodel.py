@@ -10,9 +10,9 @@ import numpy as np
 
 from npr_keras.data.arrays import as_batch
 from npr_keras.errors import CheckpointError, ExportError
+from npr_keras.harmless import require_harmless
 from npr_keras.packages import import_needed
 from npr_keras.runtimes.exported import Artefact, Exported, first_line, read_facts
-from npr_keras.runtimes.harmless import require_harmless
 
 EXTRA = "assets.extra"  # what TF Serving leaves alone but for the warm-up requests
 FACTS = os.path.join(EXTRA, "npr_keras.json")  # inside a version's folder

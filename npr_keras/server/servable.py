@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from npr_keras.errors import ConfigError, ServingError
-from npr_keras.runtimes.harmless import require_harmless
+from npr_keras.harmless import require_harmless
 from npr_keras.serving.tensors import decode_tensor
 
 DEFAULT_SIGNATURE = "serving_default"

@@ -3,7 +3,7 @@
 import pytest
 
 from npr_keras.errors import CheckpointError
-from npr_keras.runtimes.harmless import require_harmless
+from npr_keras.harmless import require_harmless
 from npr_keras.runtimes.savedmodel import SavedModelPredictor
 
 
