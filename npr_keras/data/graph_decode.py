@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from npr_keras.limits import MOST_PIXELS, MOST_SIDE
+
 _GREY_PALETTE = np.repeat(np.arange(256, dtype=np.uint8), 4).reshape(256, 4)
 _GREY_PALETTE[:, 3] = 0
 
@@ -36,6 +38,7 @@ def decode(data, alone=False):
         return tf.strings.substr(data, 0, len(prefix)) == prefix
 
     webp = starts_with(b"RIFF") & (_bytes_at(data, 8, 4) == b"WEBP")
+    data = _unsupported(data, _is_too_large(data, starts_with), "an image beyond the limits")
     pixels = tf.case(
         [
             (starts_with(b"\xff\xd8\xff"), lambda: _decode_jpeg(data, alone)),
@@ -47,6 +50,29 @@ def decode(data, alone=False):
         default=lambda: _unsupported(data, True, "a format that TensorFlow does not decode"),
     )
     return tf.ensure_shape(pixels, [None, None, 3])
+
+
+def _is_too_large(data, starts_with):
+    """`declared.require_within_limits` as operations, for the formats whose headers are short."""
+
+    def sides_at(position, size, kind, little=True):
+        octets = _bytes_at(data, position, 2 * size)
+        return tf.cast(tf.io.decode_raw(octets, kind, little_endian=little), tf.int64)
+
+    whole = tf.strings.length(data) >= 26  # what is shorter is refused by its decoder
+    sides = tf.case(
+        [
+            (whole & starts_with(b"\x89PNG\r\n\x1a\n"), lambda: sides_at(16, 4, tf.int32, False)),
+            (whole & starts_with(b"BM"), lambda: tf.abs(sides_at(18, 4, tf.int32))),
+            (whole & starts_with(b"GIF8"), lambda: sides_at(6, 2, tf.uint16)),
+            (
+                starts_with(b"\xff\xd8\xff"),
+                lambda: tf.cast(tf.image.extract_jpeg_shape(data)[:2], tf.int64),
+            ),
+        ],
+        default=lambda: tf.zeros([2], tf.int64),
+    )
+    return (tf.reduce_max(sides) > MOST_SIDE) | (tf.reduce_prod(sides) > MOST_PIXELS)
 
 
 def _decode_jpeg(data, alone):

@@ -79,3 +79,23 @@ def test_refused_before_it_is_decoded(width, height, said, monkeypatch):
     monkeypatch.setattr(Image, "open", lambda *a, **k: pytest.fail("Pillow was asked"))
     with pytest.raises(UnreadableImageError, match=said):
         decode(png(width, height))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP"])
+def test_the_graph_keeps_them_too(kind):
+    """By the header alone: nothing is decoded, and Pillow, which is asked then, says why."""
+    import tensorflow as tf
+
+    from npr_keras.data import graph
+
+    def resized(data, width, height):
+        place, form = {"PNG": (16, ">II"), "GIF": (6, "<HH"), "BMP": (18, "<ii")}[kind]
+        return (
+            data[:place] + struct.pack(form, width, height) + data[place + struct.calcsize(form) :]
+        )
+
+    data = encoded(kind, [(30, 20)])
+    np.testing.assert_array_equal(graph.decode(tf.constant(data), alone=True), decode(data))
+    for width, height in ((60_000, 60_000), (20_000, 20_000)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="beyond the limits"):
+            graph.decode(tf.constant(resized(data, width, height)), alone=True)
