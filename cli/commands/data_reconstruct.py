@@ -15,10 +15,10 @@ from npr_keras_cli.options import setting_options
     "--decoder",
     "decoders",
     multiple=True,
-    required=True,
+    default=("npr-ldm", "npr-stylegan", "npr-progan"),
     metavar="DECODER",
     help="Files, with commas between them, kind=FILES, name:kind=FILES, or what needs no file; "
-    "several times. See npr-keras data decoders.",
+    "several times. See npr-keras data decoders.  [default: the three that come with the package]",
 )
 @click.option("--out", required=True, type=click.Path(file_okay=False), help="Folder to make.")
 @setting_options(ReconstructionConfig, {"count": (), "size": (), "scale": (), "latent_noise": ()})
@@ -38,6 +38,7 @@ def reconstruct(photos, decoders, out, licence, backend, as_json, **settings):
     learn. pairs.csv says where each is from. Stopped or killed, the same command goes on.
 
     \b
+    npr-keras data reconstruct --photos holiday/ --out pairs
     npr-keras data reconstruct --photos holiday/ --out pairs \\
         --decoder taef2_encoder.pth,taef2_decoder.pth --decoder srgan_x4.onnx
     npr-keras train --source pairs --pairs --recipe robust

@@ -410,6 +410,21 @@ def test_self_blend(tmp_path, monkeypatch, photos):
     del sys.modules["faces"]
 
 
+def test_what_comes_with_the_package(invoke, photos, tmp_path):
+    """Without --decoder: three of our own, and nothing has to be fetched."""
+    result = invoke("data", "reconstruct", "--photos", photos, "--out", tmp_path / "pairs",
+                    "--count", 1, "--size", 64, "--validation", 0)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    made = sorted(path.name for path in (tmp_path / "pairs" / "train").iterdir())
+    assert made == ["npr-ldm", "npr-progan", "npr-stylegan"]
+    for name in made:
+        real, fake = (
+            np.array(Image.open(next((tmp_path / "pairs/train" / name / label).iterdir())), float)
+            for label in ("0_real", "1_fake")
+        )
+        assert 0 < np.abs(real - fake).mean() < 30  # the same picture, not the same pixels
+
+
 def test_at_the_command_line(cli, invoke, photos, tmp_path):
     command = ["data", "reconstruct", "--photos", photos, "--out", tmp_path / "out"]
     command += ["--decoder", "identity", "--count", "4", "--size", "64"]
