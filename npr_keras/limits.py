@@ -1,4 +1,4 @@
-"""Every limit of what is read, decoded and scored, in one table; docs/reliability.md says why.
+"""Every limit of what is read, decoded and scored, in one table.
 
 Each is far above what honest images need, and low enough that no file fills the memory.
 """

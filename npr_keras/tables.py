@@ -132,6 +132,7 @@ class DecoderKind:
         ending: Of its files, where that tells what they are.
         operator: What it up-samples by.
         source: Where such files can be had, their licence, and about how large they are.
+        shipped: The file that comes with this package, where it is that.
     """
 
     code: str
@@ -140,24 +141,21 @@ class DecoderKind:
     ending: str = ""
     operator: str = ""
     source: str = ""
+    shipped: str = ""
 
 
 _MADE_BY = "npr_keras.reconstruction."
 DECODERS: dict[str, DecoderKind] = {
     **{
-        f"npr-{name.lower()}": DecoderKind(
-            _MADE_BY + f"keras_file:Own{name}",
+        f"npr-{name}": DecoderKind(
+            _MADE_BY + "keras_file:KerasDecoder",
             "none",
             (0,),
-            "",
-            operator,
-            "with the package, Apache-2.0",
+            operator=operator,
+            source="with the package, Apache-2.0",
+            shipped=f"decoder-{name}.keras",
         )
-        for name, operator in (
-            ("LDM", "nearest"),
-            ("StyleGAN", "bilinear"),
-            ("ProGAN", "nearest"),
-        )
+        for name, operator in (("ldm", "nearest"), ("stylegan", "bilinear"), ("progan", "nearest"))
     },
     "taesd": DecoderKind(
         _MADE_BY + "taesd:Taesd",

@@ -40,9 +40,9 @@ _STEPS = 8
 def command(out, seed, backend):
     """See NPR work, from nothing, in about six minutes.
 
-    Shows the detector that comes with the package on two images. Then it simulates generators, trains a detector on one kind of up-sampling, calibrates and measures it,
-    evaluates it on four, scores three images, exports the detector, serves it and asks the
-    server. Nothing is downloaded. Every step shows the command that does it. Interrupted, the same
+    Shows the detector that comes with the package on two images. Then simulates generators, trains
+    a detector on one kind of up-sampling, calibrates and measures it, evaluates it on four, scores
+    three images, exports the detector, serves it and asks the server. Nothing is downloaded. Every step shows the command that does it. Interrupted, the same
     command resumes.
     """
     from npr_keras_cli.console import say

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from PIL import Image
 
@@ -102,7 +103,7 @@ def _rate(batches: Any, batch_size: int) -> float:
     """Of the second of three epochs: before it batches are loaded ahead, and behind it, too."""
     found = (
         map(batches.__getitem__, range(len(batches)))
-        if hasattr(batches, "workers")
+        if isinstance(batches, keras.utils.PyDataset)
         else iter(batches)
     )
     for _ in range(_BATCHES):

@@ -12,6 +12,15 @@ from PIL import Image
 from npr_keras.data.structure import PNG_SIGNATURE
 from npr_keras.limits import MOST_PIXELS, MOST_SIDE
 
+# Formats that carry photographs, as far as this Pillow was built with them. It knows more, some of
+# which start other programs (EPS).
+Image.init()
+FORMATS = tuple(
+    name
+    for name in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
+    if name in Image.OPEN
+)
+
 
 class Declared(NamedTuple):
     """Sizes as a file's headers give them.
@@ -36,7 +45,7 @@ def declared(data: bytes) -> Declared:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            with Image.open(io.BytesIO(data)) as image:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 frames = max(1, data.count(b"ANMF")) if image.format == "WEBP" else 1
                 return _joined([image.size] * frames)
         except Image.DecompressionBombError:

@@ -19,19 +19,10 @@ import numpy as np
 from PIL import Image
 
 from npr_keras.config import Preprocessing
-from npr_keras.data.declared import require_within_limits
+from npr_keras.data.declared import FORMATS, require_within_limits
 from npr_keras.data.structure import whole
 from npr_keras.errors import UnreadableImageError
 from npr_keras.limits import MOST_BYTES, MOST_SIDE
-
-# Formats that carry photographs, as far as this Pillow was built with them. It knows more, some of
-# which start other programs (EPS).
-Image.init()
-FORMATS = tuple(
-    name
-    for name in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
-    if name in Image.OPEN
-)
 
 
 def decode(source: str | os.PathLike | bytes) -> np.ndarray:
@@ -49,8 +40,9 @@ def decode(source: str | os.PathLike | bytes) -> np.ndarray:
     """
     name = "the image" if isinstance(source, bytes) else os.fspath(source)
     try:
-        data = whole(source if isinstance(source, bytes) else read_file(source))
+        data = source if isinstance(source, bytes) else read_file(source)
         require_within_limits(data)
+        data = whole(data)
         with warnings.catch_warnings():  # the limit is ours
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(data), formats=FORMATS)

@@ -21,7 +21,7 @@ from npr_keras.locks import locked
 
 _RULE = 1  # grows when the same file becomes other pixels
 _ROW = 3  # numbers of a row: offset, height, width
-_AT_ONCE = 256  # images from one row of the index to the next
+_AT_ONCE = 256  # images from one writing of the index to the next, or a tenth of what it has
 
 
 class DecodedImages:
@@ -83,23 +83,25 @@ class DecodedImages:
         with open(self.path, "r+b" if self.path.exists() else "w+b") as file:
             file.truncate(end)
             file.seek(end)
+            due = len(rows) + _AT_ONCE
             left, workers = range(len(rows), len(self._paths)), worker_count()
             for loaded in load_ahead(left, self._decoded, workers, 2 * workers):
                 if loaded is None:
                     continue
                 i, found = loaded
+                if i == max(1, len(self._paths) // 100):
+                    self._require_room(end, i)
                 if isinstance(found, str):
                     rows.append([end, 0, 0])
                     unreadable[str(i)] = found
                 else:
-                    if i == len(self._paths) // 100:
-                        self._require_room(end + found.nbytes, i + 1)
                     file.write(found.tobytes())
                     rows.append([end, *found.shape[:2]])
                     end += found.nbytes
                 if progress:
                     progress(i + 1, len(self._paths))
-                if len(rows) % _AT_ONCE == 0:
+                if len(rows) >= due:
+                    due = len(rows) + max(_AT_ONCE, len(rows) // 10)
                     file.flush()
                     write_text(begun, json.dumps({"rows": rows, "unreadable": unreadable}))
             file.flush()

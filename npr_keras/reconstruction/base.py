@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from npr_keras.errors import ConfigError
+from npr_keras.presets import shipped
 from npr_keras.tables import DECODERS, load_code
 
 
@@ -75,6 +76,8 @@ def open_decoder(text: str) -> tuple[str, Decoder]:
     for file in files:
         if ":" not in file and not os.path.exists(file):
             raise ConfigError(f"--decoder {text}: there is no {file}")
+    if row.shipped:
+        name, files = name or kind, [os.fspath(shipped(row.shipped))]
     name = name or (os.path.splitext(os.path.basename(files[-1]))[0] if files else kind)
     name = re.sub(r"[^\w.-]+", "-", name).strip(".")
     if not name:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Sequence
 
 import keras
@@ -11,7 +10,6 @@ import numpy as np
 
 from npr_keras.errors import CheckpointError
 from npr_keras.limits import require_sane_archive
-from npr_keras.presets import shipped
 from npr_keras.reconstruction.base import Decoder
 
 
@@ -38,24 +36,3 @@ class KerasDecoder(Decoder):
 
     def reconstruct(self, pixels, random, noise=0.0):
         return np.asarray(self.model.predict_on_batch(pixels[None].astype(np.float32)))[0]
-
-
-class OwnLDM(KerasDecoder):
-    """A small one that comes with the package, ending like latent diffusion's first stage."""
-
-    def __init__(self, files: Sequence[str]):
-        super().__init__([os.fspath(shipped("decoder-ldm.keras"))])
-
-
-class OwnStyleGAN(KerasDecoder):
-    """A small one that comes with the package, ending like StyleGAN."""
-
-    def __init__(self, files: Sequence[str]):
-        super().__init__([os.fspath(shipped("decoder-stylegan.keras"))])
-
-
-class OwnProGAN(KerasDecoder):
-    """A small one that comes with the package, ending like ProGAN."""
-
-    def __init__(self, files: Sequence[str]):
-        super().__init__([os.fspath(shipped("decoder-progan.keras"))])

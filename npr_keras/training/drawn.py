@@ -49,6 +49,7 @@ class Drawn:
     ):
         layer = detector.representation
         shape = layer.output.shape[1:]
+        self.count = min(images.config.draws, images.config.epochs)  # no epoch meets more
         if layer.trainable_weights or None in shape:
             raise ConfigError(
                 "draws: keeps what a representation without weights, of one size for all images, makes "
@@ -60,7 +61,7 @@ class Drawn:
         self.shape = shape
         self._seen = keras.Model(detector.input, layer.output)
         self.tail = keras.Model(layer.output, detector.output)
-        self.draws = [self._draw(i, preparing) for i in range(images.config.draws)]
+        self.draws = [self._draw(i, preparing) for i in range(self.count)]
 
     def _draw(self, draw: int, preparing) -> tuple[np.ndarray, np.ndarray]:
         """Values, float16 (n, ...), mapped from the disk, and labels, float32 (n, 1)."""
@@ -90,7 +91,7 @@ class Drawn:
                     file.flush()
                     write_text(index, json.dumps({"batches": i + 1, "labels": labels}))
                 if preparing:
-                    preparing(f"draw {draw + 1} of {self.images.config.draws}", i + 1, count)
+                    preparing(f"draw {draw + 1} of {self.count}", i + 1, count)
         values = np.memmap(path, np.float16, "r", shape=(len(labels), *self.shape))
         return values, np.array(labels, np.float32)[:, None]
 
@@ -129,7 +130,7 @@ class _Batches(keras.utils.PyDataset):
         epoch, step = divmod(index, len(self.drawn.images))
         epoch += self.first
         config = self.drawn.images.config
-        values, labels = self.drawn.draws[epoch % config.draws]
+        values, labels = self.drawn.draws[epoch % self.drawn.count]
         if self._order[0] != epoch:
             random = np.random.default_rng([config.seed, epoch, 1])
             couples = random.permutation(-(-len(labels) // 2))

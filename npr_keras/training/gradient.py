@@ -19,7 +19,7 @@ from npr_keras.data.pipeline import for_fit
 from npr_keras.data.records import Source, count_labels
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.detectors import get_method, recipe_of
-from npr_keras.errors import NPRKerasError
+from npr_keras.errors import ConfigError, NPRKerasError
 from npr_keras.locks import locked
 from npr_keras.models import Detector
 from npr_keras.models.accuracy import accuracy
@@ -34,7 +34,7 @@ from npr_keras.training.keeper import EpochKeeper
 from npr_keras.training.linear import FeatureFolder, fit_head
 from npr_keras.training.methods import begin, detector_for, pixels_of, require_size
 from npr_keras.training.model_card import model_card
-from npr_keras.training.positive import stay_positive
+from npr_keras.training.positive import require_positive, stay_positive
 from npr_keras.training.run_folder import RunFolder
 from npr_keras.versions import versions
 
@@ -105,8 +105,8 @@ def train(
         ('native', 1)
     """
     row = get_method(method)
-    config = recipe_of(row, config)
-    run = RunFolder(out)
+    config, run = recipe_of(row, config), RunFolder(out)
+    # An ablation holds the folder's own lock meanwhile.
     with locked(out, "training", name=".training.lock"), _precision(config.precision):
         keras.utils.set_random_seed(config.seed)
         own = preprocessing or pixels_of(row, config)
@@ -118,21 +118,21 @@ def train(
         detector = run.load_checkpoint() if done else compile_detector(detector, config)
         unreadable = Unreadable(len(source.train) + len(source.val), config.max_unreadable)
         is_over = done == config.epochs or (done > 0 and run.is_over(config.minutes))
-        if not is_over:
+        if not (is_over and run.is_finished()):
             decoded = _decoded(cache, source.train, config, preparing)
             images = TrainingImages(source.train, config, unreadable, decoded)
-            if not done:
-                begin(detector, images, pipeline, weights)
-            kept = run.features(settings)
-            drawn = Drawn(detector, images, kept / "draws", preparing) if config.draws else None
-            told = [_keeper(run, detector, images, source.val, drawn, pipeline), *callbacks]
-            if row.fitted == "features":
-                fit_head(detector, images, FeatureFolder(kept), told, pipeline)
-            else:
-                _fit(detector, images, drawn, done, told, pipeline)
-        if not is_over or not run.is_finished():
+            if not is_over:
+                if not done:
+                    begin(detector, images, pipeline, weights)
+                kept = run.features(settings)
+                drawn = _drawn(row, detector, images, kept / "draws", preparing)
+                told = [_keeper(run, detector, images, source.val, drawn, pipeline), *callbacks]
+                if row.fitted == "features":
+                    fit_head(detector, images, FeatureFolder(kept), told, pipeline)
+                else:
+                    _fit(detector, images, drawn, done, told, pipeline)
             if config.stay_positive:
-                stay_positive(detector, TrainingImages(source.train, config, unreadable))
+                stay_positive(detector, images)
             known = run.read_config() or settings
             run.finish(detector, model_card(known, run.history(), unreadable.reasons))
     return TrainingResult(detector, os.fspath(out), run.history(), unreadable.reasons)
@@ -174,6 +174,17 @@ def _decoded(cache, records, config, preparing) -> DecodedImages | None:
         return None
     progress = preparing and functools.partial(preparing, "decoding")
     return DecodedImages(cache, records, config.resize, progress)
+
+
+def _drawn(row, detector, images, folder, preparing) -> Drawn | None:
+    """What is kept of the draws, where there are some; what an option cannot do is said first."""
+    if images.config.stay_positive:
+        require_positive(detector, images)
+    if not images.config.draws:
+        return None
+    if row.fitted != "gradient":
+        raise ConfigError(f"draws: {row.title} is fitted on images as they are, and draws nothing.")
+    return Drawn(detector, images, folder, preparing)
 
 
 def _fit(detector, images, drawn, done, callbacks, pipeline):

@@ -13,6 +13,21 @@ from npr_keras.models import Detector
 _PENALTY = 1e-4  # of the squared weights, beside the mean loss
 
 
+def require_positive(detector: Detector, images: TrainingImages) -> None:
+    """Raises ConfigError, before anything is trained, where the last layer sees negative values."""
+    seen = keras.Model(detector.input, detector.head.input)
+    pixels, _ = images.batches(0, 1, "pydataset")[0]
+    _require(np.asarray(seen.predict_on_batch(as_batch(pixels))))
+
+
+def _require(features: np.ndarray) -> None:
+    if features.min() < 0:
+        raise ConfigError(
+            "--stay-positive takes a detector whose last layer sees what a ReLU leaves. Received one that "
+            f"sees {features.min():.3g}"
+        )
+
+
 def stay_positive(detector: Detector, images: TrainingImages) -> None:
     """Fits the last layer anew, all weights at least 0; the rest of the detector stays as it is.
 
@@ -44,11 +59,7 @@ def stay_positive(detector: Detector, images: TrainingImages) -> None:
         found.append(np.asarray(seen.predict_on_batch(as_batch(pixels)), np.float64))
         labels.append(answers[:, 0])
     features, generated = np.concatenate(found), np.concatenate(labels) == 1
-    if features.min() < 0:
-        raise ConfigError(
-            "--stay-positive takes a detector whose last layer sees what a ReLU leaves. Received one that "
-            f"sees {features.min():.3g}"
-        )
+    _require(features)
     if len(np.unique(generated)) < 2:
         raise DataError("--stay-positive takes real and generated images that can be read.")
     scale = np.maximum(features.std(0), 1e-6)

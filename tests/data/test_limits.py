@@ -75,8 +75,8 @@ def test_what_is_no_image():
     ],
 )
 def test_refused_before_it_is_decoded(width, height, said, monkeypatch):
-    monkeypatch.setattr("npr_keras.data.decode.whole", lambda data: data)
-    monkeypatch.setattr(Image, "open", lambda *a, **k: pytest.fail("Pillow was asked"))
+    for name in ("npr_keras.data.decode.whole", "PIL.Image.open"):  # nothing is inflated
+        monkeypatch.setattr(name, lambda *a, **k: pytest.fail("it was decoded"))
     with pytest.raises(UnreadableImageError, match=said):
         decode(png(width, height))
 

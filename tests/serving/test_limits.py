@@ -14,6 +14,7 @@ from PIL import Image
 from npr_keras.client.client import Client
 from npr_keras.errors import ServingError
 from npr_keras.limits import MOST_ROWS
+from npr_keras.server.servable import Servable
 
 from .conftest import post, wait_for
 
@@ -139,6 +140,34 @@ def test_too_many_wait(start, pictures):
     assert set(found) == {200, 429}
     assert errors == []
     assert "RESOURCE_EXHAUSTED" in {entry["code"] for entry in server.entries}
+
+
+def test_a_model_that_does_more_than_compute(tmp_path, invoke, monkeypatch):
+    """Not served, and why is said; with --trust it is asked as any other."""
+    import tensorflow as tf
+
+    monkeypatch.delenv("NPR_TRUST", raising=False)
+
+    class Module(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="images")])
+        def images(self, images):
+            tf.io.write_file(str(tmp_path / "written"), "by a model")
+            return {"logit": tf.zeros(tf.shape(images))}
+
+    module = Module()
+    tf.saved_model.save(
+        module, str(tmp_path / "m" / "1"), signatures={"serving_default": module.images}
+    )
+    with pytest.raises(ServingError, match="does more than compute: it holds WriteFile"):
+        Servable(tmp_path / "m" / "1")
+    monkeypatch.setenv("NPR_TRUST", "1")
+    Servable(tmp_path / "m" / "1")
+    monkeypatch.setenv("NPR_TRUST", "")
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (64, 64)).save(picture)
+    arguments = ("predict", picture, "--model", tmp_path / "m" / "1")
+    assert "give --trust" in invoke(*arguments).stderr
+    assert "give --trust" not in invoke(*arguments, "--trust").stderr
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,22 @@ def test_unreadable_images_leave_rows_out(source_folder, tmp_path):
     assert list(found.unreadable) == [str(broken)] and len(found.history) == 3
 
 
+def test_fewer_epochs_than_draws(source_folder, tmp_path):
+    """What no epoch meets is not computed."""
+    config = TrainingConfig(**{**RECIPE, "draws": 5}, epochs=2)
+    told = []
+    layer = CyclicSpectrum(16, name="spectrum")
+    train(find_source(source_folder), config, MLP((8,)), layer, out=tmp_path / "run", method="lab",
+          preparing=lambda *one: told.append(one))  # fmt: skip
+    assert told[-1] == ("draw 2 of 2", 4, 4)
+
+
+def test_what_draws_nothing(source_folder, tmp_path):
+    config = TrainingConfig(batch_size=6, crop=256, draws=1, epochs=1)
+    with pytest.raises(ConfigError, match=r"draws: Durall.* is fitted on images as they are"):
+        train(find_source(source_folder), config, out=tmp_path / "run", method="durall")
+
+
 def test_a_representation_that_cannot_be_kept(source_folder, tmp_path):
     with pytest.raises(ConfigError, match="draws: keeps what a representation without weights"):
         config = TrainingConfig(**RECIPE, epochs=1)

@@ -17,7 +17,7 @@ from npr_keras.models.backbones.mlp import MLP
 from npr_keras.models.backbones.resnet import ResNet
 from npr_keras.training import train
 from npr_keras.training.methods import detector_for
-from npr_keras.training.positive import stay_positive
+from npr_keras.training.positive import require_positive, stay_positive
 
 RECIPE = TrainingConfig(epochs=1, batch_size=6, resize=None, crop=24, stay_positive=True)
 
@@ -58,8 +58,9 @@ def test_what_can_be_negative(source_folder):
     detector = detector_for(DETECTORS["frank"], None, None)
     config = dataclasses.replace(RECIPE, crop=256)
     images = TrainingImages(source.train, config, Unreadable(24, 0))
-    with pytest.raises(ConfigError, match="what a ReLU leaves"):
-        stay_positive(detector, images)
+    for refuse in (require_positive, stay_positive):  # before anything is trained, and at the end
+        with pytest.raises(ConfigError, match="what a ReLU leaves"):
+            refuse(detector, images)
 
 
 def test_a_perceptron(source_folder, tmp_path):
