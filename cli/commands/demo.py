@@ -18,7 +18,7 @@ from npr_keras.config import TrainingConfig
 from npr_keras.errors import MissingPackageError
 from npr_keras_cli.backend import backend_option
 
-_STEPS = 8
+_STEPS = 9
 
 
 @click.command("demo")
@@ -68,33 +68,33 @@ def command(out, seed, backend):
     say("Everything is made here, nothing is downloaded. About 6 minutes on 2 cores.")
 
     _step(
-        0,
+        1,
         "What comes with the package: a photograph, and a generated copy of it",
         *("predict", *_shipped_pair(), "--model", "npr-lab", *chosen),
     )
-    _step(1, "Photographs, and generators that reproduce them", "data", "simulate", *chosen)
+    _step(2, "Photographs, and generators that reproduce them", "data", "simulate", *chosen)
     _step(
-        2,
+        3,
         "A detector, trained on nearest-neighbour up-sampling alone",
         *("train", "--source", "simulated", "--name", name, "--resume"),
         *(*recipe, *sown, *where, *chosen),
     )
     _calibrate_and_measure(model, chosen)
     _step(
-        5,
+        6,
         "Evaluated on four operators, three of them never seen",
         *("eval", "--model", model, "--suite", "simulated", *chosen),
     )
     _step(
-        6,
+        7,
         "A photograph, a generated copy of it, and that copy as a JPEG",
         *("predict", *_three_images(), "--model", model, *chosen),
     )
     title = "The same detector for TensorFlow Serving: image files in, scores out"
     if exported := _exported(model):
-        say(f"\n7/{_STEPS}  {title}: {exported}, from before")
+        say(f"\n8/{_STEPS}  {title}: {exported}, from before")
     else:
-        _step(7, title, "export", model, apart=True)
+        _step(8, title, "export", model, apart=True)
     _serve_and_ask(model)
     if shutil.which("npr-keras") is None:
         here = Path(sys.executable).parent
@@ -147,8 +147,8 @@ def _calibrate_and_measure(model: str, chosen) -> None:
     data = ("--data", str(simulated_folder("source") / "val"))
     conditions = [f"--condition={text}" for text in ("none", "jpeg=95,80,50", "crop=64")]
     try:
-        _step(3, titles[0], "calibrate", "--model", model, *data, *chosen)
-        _step(4, titles[1], "robustness", "--model", model, *data, *conditions, "--store", *chosen)
+        _step(4, titles[0], "calibrate", "--model", model, *data, *chosen)
+        _step(5, titles[1], "robustness", "--model", model, *data, *conditions, "--store", *chosen)
     except click.ClickException as error:  # a seed that learned nothing: scores, and no verdicts
         say(f"Left out: {error.message.partition(chr(10) * 2)[0]}")
 
@@ -171,7 +171,7 @@ def _serve_and_ask(model: str) -> None:
     from npr_keras_cli.console import say, say_command, stderr
     from npr_keras_cli.serving_view import require_serving
 
-    stderr().print(f"\n8/{_STEPS}  Served, and asked", style="bold", markup=False)
+    stderr().print(f"\n9/{_STEPS}  Served, and asked", style="bold", markup=False)
     say_command(f"$ {_folded(('serve', model))}\n")
     try:
         require_serving()
@@ -221,7 +221,9 @@ def _shipped_pair() -> tuple[str, str]:
     from npr_keras.atomic import replacing
     from npr_keras.cache import cache_folder
     from npr_keras.reconstruction.base import open_decoder
+    from npr_keras_cli.backend import import_tensorflow_quietly
 
+    import_tensorflow_quietly()
     folder = cache_folder() / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     pixels = load_sample_images().images[0][:416, :640]

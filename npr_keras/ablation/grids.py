@@ -102,6 +102,11 @@ def _map_trunk() -> Grid:
             ("pyramid, small trunk", "npr-pyramid", _SMALL),
             ("pyramid, twice as wide", "npr-pyramid", {**_SMALL, "width": 64}),
             ("periodogram, perceptron", "periodogram", {"backbone": "mlp", "hidden": (256, 64)}),
+            (
+                "cyclic spectrum, perceptron",
+                "cyclic-spectrum",
+                {"backbone": "mlp", "hidden": (192, 64)},
+            ),
             ("median, small trunk", "median", _SMALL),
             ("Haar HH, small trunk", "haar-hh", _SMALL),
             ("pixels, small trunk", "pixels", _SMALL),
