@@ -38,7 +38,7 @@ class Declared(NamedTuple):
 
 def declared(data: bytes) -> Declared:
     """The sizes of all frames of an encoded image; zeros for what is none."""
-    if data.startswith(PNG_SIGNATURE) and len(data) >= 24:
+    if data.startswith(PNG_SIGNATURE) and data[12:16] == b"IHDR" and len(data) >= 24:
         return _joined([struct.unpack(">II", data[16:24]), *_png_frames(data)])
     if data.startswith((b"GIF87a", b"GIF89a")):
         return _joined(_gif_frames(data))
