@@ -13,9 +13,12 @@ MOST_PIXELS = (
     200_000_000  # of the largest frame that a file declares; today's largest cameras' 200 MP
 )
 MOST_SIDE = 1 << 16  # pixels; what runs detectors is not made for longer ones
+MOST_PARTS = 1 << 20  # chunks and blocks of an image file: each costs a microsecond or so
+MOST_SCANS = 100  # of a JPEG, ten in honest ones: each goes over all of the picture again
 MOST_SCORED = (
     40_000_000  # pixels that a detector sees at once; its first layer takes 64 bytes for each
 )
+MOST_UNTILED = 4_000_000  # in a SavedModel, where a network cannot be run in tiles: some 1.2 GB
 MOST_SERVED = 40_000_000  # pixels of all frames of an image in a request
 MOST_ROWS = 4096  # of a request
 MOST_GRAPH = 2 << 30  # bytes of a SavedModel's graph; protobuf takes no more

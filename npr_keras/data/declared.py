@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import warnings
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from npr_keras.data.structure import PNG_SIGNATURE
-from npr_keras.limits import MOST_PIXELS, MOST_SIDE
+from npr_keras.limits import MOST_PARTS, MOST_PIXELS, MOST_SCANS, MOST_SIDE
 
 # Formats that carry photographs, as far as this Pillow was built with them. It knows more, some of
 # which start other programs (EPS).
@@ -20,6 +21,9 @@ FORMATS = tuple(
     for name in ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
     if name in Image.OPEN
 )
+
+
+_GIF_PART = re.compile(rb"[,!;]")  # an image, an extension, the end
 
 
 class Declared(NamedTuple):
@@ -54,9 +58,18 @@ def declared(data: bytes) -> Declared:
             return Declared(0, 0, 0)
 
 
-def require_within_limits(data: bytes) -> None:
-    """Raises ValueError, naming the limit, for an image that is not to be decoded."""
-    side, largest, _ = declared(data)
+def require_within_limits(data: bytes, most_total: int | None = None) -> None:
+    """Raises ValueError, naming the limit, for an image that is not to be decoded.
+
+    Args:
+        data: The file's bytes.
+        most_total: Pixels of all frames together; None for any number.
+    """
+    if data.startswith(b"\xff\xd8") and (scans := data.count(b"\xff\xda")) > MOST_SCANS:
+        raise ValueError(f"{scans:,} scans, more than the {MOST_SCANS:,} that are decoded")
+    side, largest, total = declared(data)
+    if most_total is not None and total > most_total:
+        raise ValueError(f"{total:,} pixels, more than the {most_total:,} that are taken")
     if side > MOST_SIDE:
         raise ValueError(f"a side of {side:,} pixels, more than the {MOST_SIDE:,} that are decoded")
     if largest > MOST_PIXELS:
@@ -73,7 +86,9 @@ def _joined(sizes) -> Declared:
 def _png_frames(data: bytes) -> list[tuple[int, int]]:
     """Of an animation, all frames but the first."""
     found, position = [], len(PNG_SIGNATURE)
-    while position + 8 <= len(data):
+    for _ in range(MOST_PARTS):
+        if position + 8 > len(data):
+            break
         length, name = struct.unpack(">I4s", data[position : position + 8])
         if name == b"fcTL" and position + 20 <= len(data):
             found.append(struct.unpack(">II", data[position + 12 : position + 20]))
@@ -87,20 +102,27 @@ def _gif_frames(data: bytes) -> list[tuple[int, int]]:
         return []
     width, height, flags = struct.unpack("<HHB", data[6:11])
     position = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
-    frames = []
-    while position < len(data):
-        kind = data[position]
+    frames: list[tuple[int, int]] = []
+    parts = 0
+    # What is none of a GIF's parts is passed over, as Pillow does.
+    while found := _GIF_PART.search(data, position):
+        position, kind = found.start(), found[0][0]
+        parts += 1
         if kind == 0x2C and position + 10 <= len(data):  # an image
-            size = struct.unpack("<HH", data[position + 5 : position + 9])
-            frames.append(size)
+            left, top, *size = struct.unpack("<HHHH", data[position + 1 : position + 9])
+            # What reaches beyond the canvas makes it larger.
+            frames.append((left + size[0], top + size[1]))
             local = data[position + 9]
             position += 11 + (3 << (local & 7) + 1 if local & 0x80 else 0)
         elif kind == 0x21:  # an extension
             position += 2
-        else:  # the end, or what is no GIF any more
+        else:
             break
-        while position < len(data) and data[position]:
+        while position < len(data) and data[position] and parts < MOST_PARTS:
             position += 1 + data[position]
+            parts += 1
+        if parts >= MOST_PARTS:
+            return [(MOST_SIDE + 1, MOST_SIDE + 1)]
         position += 1
     if not frames:
         return [(width, height)]

@@ -11,6 +11,8 @@ import re
 import struct
 import zlib
 
+from npr_keras.limits import MOST_PARTS
+
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
@@ -42,7 +44,7 @@ def _png(data: bytes) -> bytes:
     kept, header = [PNG_SIGNATURE], b""
     pixels: list[bytes] = []
     position, last = len(PNG_SIGNATURE), b""
-    while True:
+    for _ in range(MOST_PARTS):
         head = data[position : position + 8]
         if len(head) < 8:
             raise ValueError("a PNG that ends too early")
@@ -67,6 +69,8 @@ def _png(data: bytes) -> bytes:
             pixels.append(chunk[8:-4])
         elif name == b"IEND":
             break
+    else:
+        raise ValueError(f"a PNG of more than {MOST_PARTS:,} chunks")
     _require_pixels(header, b"".join(pixels))
     return b"".join(kept)
 

@@ -150,6 +150,7 @@ def _facts(detector, model: str, name: str, quantize: str, file: Path) -> Facts:
         profile=detector.profile,
         source=file_digest(file),
         versions=versions(),
+        tiling=detector.tiling,
     )
 
 

@@ -33,6 +33,11 @@ class MedianResidual(keras.layers.Layer):
         super().__init__(**kwargs)
         self.autocast = False
 
+    @property
+    def local(self) -> tuple[int, int]:
+        """Side of the blocks that it looks at one by one, and pixels around them; see `reach`."""
+        return 1, 1
+
     def call(self, inputs):
         x = as_float(inputs)
         around = ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])

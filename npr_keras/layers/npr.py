@@ -95,6 +95,11 @@ class NPR(keras.layers.Layer):
         self.data_format = data_format
         self.autocast = False  # the subtraction comes before the cast, see the docstring
 
+    @property
+    def local(self) -> tuple[int, int]:
+        """Side of the blocks that it looks at one by one, and pixels around them; see `reach`."""
+        return self.window, 0
+
     def call(self, inputs):
         x = ops.convert_to_tensor(inputs)
         if not keras.backend.is_float_dtype(x.dtype):

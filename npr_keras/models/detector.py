@@ -18,6 +18,7 @@ from npr_keras.layers.npr import NPR
 from npr_keras.layers.patches import MeanProbability
 from npr_keras.layers.precision import at_least_float32
 from npr_keras.models.backbones.base import Backbone, described, fast_data_format, make_backbone
+from npr_keras.models.reach import reach
 from npr_keras.presets import get_preset, model_path
 from npr_keras.profile import ModelProfile
 
@@ -118,6 +119,11 @@ class Detector(keras.Model):
         mean = self.has_positions and self.backbone.pooling == "mean"
         part = self.backbone.pool_name if mean else self.backbone.head_name
         return model.get_layer(part).input
+
+    @property
+    def tiling(self) -> tuple[int, int] | None:
+        """Stride and halo in pixels of the tiles that it can be run in, see `reach`; None for none."""
+        return reach(self)
 
     @property
     def side(self) -> int | None:

@@ -13,15 +13,27 @@ from typing import Any
 import numpy as np
 
 from npr_keras.config import Preprocessing
+from npr_keras.data.arrays import as_batch
 from npr_keras.errors import CheckpointError, ConfigError, ExportError
 from npr_keras.profile import ModelProfile
-from npr_keras.settings import MAPPING, TEXT, Config, Rule, field_of, required
+from npr_keras.runtimes.tiles import TILE, is_tiled, logits_in_tiles
+from npr_keras.settings import MAPPING, TEXT, Config, Rule, field_of, is_int, required
 
 LABELS = ("no trace", "generated")
 UNCALIBRATED_LABEL = "uncalibrated"  # where no threshold holds for the pixels
 _PROFILE = Rule(lambda v: isinstance(v, ModelProfile), "a ModelProfile")
 _TWO_TEXTS = Rule(
     lambda v: isinstance(v, tuple) and len(v) == 2 and all(map(TEXT.fits, v)), "two texts"
+)
+_TILING = Rule(
+    lambda v: (
+        v is None
+        or (
+            (isinstance(v, tuple) and len(v) == 2 and all(map(is_int, v)))
+            and 0 < v[0] <= TILE >= v[1] >= 0 == TILE % v[0] == v[1] % v[0]
+        )
+    ),
+    "a stride and a halo in pixels, or None",
 )
 KEY = "npr_keras"  # what these facts are called inside a file
 
@@ -37,6 +49,8 @@ class Facts(Config):
         profile: What is known about it.
         source: SHA-256 of the `.keras` file that it was made from.
         versions: Of the packages that made it.
+        tiling: Stride and halo in pixels of the tiles that large images can be scored in, see
+            `npr_keras.models.reach`; None where they cannot.
         labels: What a logit at or below the threshold is called, and one above it; version 0.1 said
             "real" for the first.
     """
@@ -48,6 +62,7 @@ class Facts(Config):
     source: str = required(TEXT)
     versions: dict = required(MAPPING)
     labels: tuple[str, str] = field_of(LABELS, _TWO_TEXTS)
+    tiling: tuple[int, int] | None = field_of(None, _TILING)
 
     @classmethod
     def from_dict(cls, values):
@@ -134,6 +149,24 @@ class Exported:
 
     def _parts(self) -> list[str]:
         return [self.path]
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Scores images of one size: uint8 (B, H, W, 3), see `as_batch`, to float32 logits, (B,).
+
+        Large ones in tiles, where the model says how.
+        """
+        images = as_batch(images)
+        tiling = self.facts.tiling
+        if tiling and is_tiled(images.shape, tiling):
+            return logits_in_tiles(self._activation, images, tiling)
+        return self._logits(images)
+
+    def _logits(self, images: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def _activation(self, image: np.ndarray) -> np.ndarray:
+        """The map of one image, (1, h, w, 3), whose mean is its logit: (h', w')."""
+        raise NotImplementedError
 
     @property
     def preprocessing(self) -> Preprocessing:

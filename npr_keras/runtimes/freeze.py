@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+from npr_keras.runtimes.exported import Artefact
 
 
 def freeze(model: keras.Model):
@@ -22,14 +25,34 @@ def freeze(model: keras.Model):
     return convert_variables_to_constants_v2(function.get_concrete_function(pixels))
 
 
-def scoring_function(folded: keras.Model):
-    """`pixels` to `logit` as a TensorFlow function with the weights inside."""
+def scoring_function(artefact: Artefact, tiled: bool = True):
+    """`pixels` to `logit` as a TensorFlow function with the weights inside.
+
+    To `activation` too, where the detector can be run in tiles: a map whose mean is the logit.
+
+    Args:
+        artefact: What is exported.
+        tiled: Whether the format's predictor can make use of tiles.
+    """
     spec = tf.TensorSpec([None, None, None, 3], tf.uint8, name="pixels")
-    frozen = freeze(folded)
+    detector, folded = artefact.detector, artefact.folded
+    tiled = tiled and artefact.facts.tiling is not None
+    outputs = [folded.output, detector.features_in(folded)] if tiled else [folded.output]
+    frozen = freeze(keras.Model(folded.input, outputs))
+    kernel, bias = head_weights(folded.get_layer(detector.head.name))
 
     @tf.function(input_signature=[spec])
     def score(pixels):
-        (logits,) = frozen(tf.cast(pixels, tf.float32))
-        return {"logit": tf.reshape(logits, [-1])}
+        logits, *features = frozen(tf.cast(pixels, tf.float32))
+        found = {"logit": tf.reshape(logits, [-1])}
+        if features:
+            found["activation"] = tf.tensordot(features[0], kernel, 1) + bias
+        return found
 
     return score, spec
+
+
+def head_weights(dense) -> tuple[np.ndarray, np.ndarray]:
+    """Of the last layer: what each of C features counts, (C,), and the bias, (1,)."""
+    kernel, bias = (np.asarray(keras.ops.convert_to_numpy(v)) for v in (dense.kernel, dense.bias))
+    return kernel[:, 0], bias

@@ -6,7 +6,6 @@ import os
 
 import numpy as np
 
-from npr_keras.data.arrays import as_batch
 from npr_keras.errors import CheckpointError
 from npr_keras.packages import import_needed
 from npr_keras.runtimes.exported import KEY, Artefact, Exported, read_facts
@@ -31,15 +30,18 @@ class ONNXPredictor(Exported):
         known = self._session.get_modelmeta().custom_metadata_map
         super().__init__(path, read_facts(known.get(KEY), path))
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """Scores images of one size: uint8 (B, H, W, 3), see `as_batch`, to float32 logits, (B,)."""
-        images = as_batch(images)
-        (logits,) = self._session.run(["logit"], {"pixels": images})
-        return logits
+    def _logits(self, images: np.ndarray) -> np.ndarray:
+        return self._session.run(["logit"], {"pixels": images})[0]
+
+    def _activation(self, image: np.ndarray) -> np.ndarray:
+        return self._session.run(["activation"], {"pixels": image})[0][0]
 
 
 def write(artefact: Artefact, path: str | os.PathLike) -> None:
-    """Writes an ONNX file: `pixels`, uint8 (batch, height, width, 3), to `logit`, (batch,)."""
+    """Writes an ONNX file: `pixels`, uint8 (batch, height, width, 3), to `logit`, (batch,).
+
+    Where it can be run in tiles, to `activation` too, (batch, rows, columns): its mean is the logit.
+    """
     import onnx
 
     model = to_onnx(artefact)
@@ -56,15 +58,21 @@ def to_onnx(artefact: Artefact):
 
     from npr_keras.runtimes.freeze import scoring_function
 
-    function, spec = scoring_function(artefact.folded)
+    function, spec = scoring_function(artefact)
     model, _ = tf2onnx.convert.from_function(function, input_signature=[spec], opset=17)
     graph = model.graph
-    _rename(graph, graph.output[0].name, "logit")
-    for value, names in (
-        (graph.input[0], ("batch", "height", "width")),
-        (graph.output[0], ("batch",)),
-    ):
-        for dimension, name in zip(value.type.tensor_type.shape.dim, names, strict=False):
+    # As TensorFlow orders a function's outputs.
+    names = sorted(function.get_concrete_function().structured_outputs)
+    for value, name in zip(list(graph.output), names, strict=True):
+        _rename(graph, value.name, name)
+    dimensions = {
+        "pixels": ("batch", "height", "width"),
+        "logit": ("batch",),
+        "activation": ("batch", "rows", "columns"),
+    }
+    for value in (graph.input[0], *graph.output):
+        shape = value.type.tensor_type.shape.dim
+        for dimension, name in zip(shape, dimensions[value.name], strict=False):
             dimension.dim_param = name
     model = onnx.shape_inference.infer_shapes(model)
     if artefact.facts.quantize == "int8":

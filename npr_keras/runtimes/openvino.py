@@ -7,7 +7,6 @@ import tempfile
 
 import numpy as np
 
-from npr_keras.data.arrays import as_batch
 from npr_keras.errors import CheckpointError
 from npr_keras.packages import import_needed
 from npr_keras.runtimes.exported import KEY, Artefact, Exported, read_facts
@@ -39,10 +38,11 @@ class OpenVINOPredictor(Exported):
     def _parts(self) -> list[str]:
         return [self.path, os.path.splitext(self.path)[0] + ".bin"]
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """Scores images of one size: uint8 (B, H, W, 3), see `as_batch`, to float32 logits, (B,)."""
-        images = as_batch(images)
+    def _logits(self, images: np.ndarray) -> np.ndarray:
         return np.array(self._model(images)["logit"], np.float32)
+
+    def _activation(self, image: np.ndarray) -> np.ndarray:
+        return np.array(self._model(image)["activation"][0], np.float32)
 
 
 def write(artefact: Artefact, path: str | os.PathLike) -> None:

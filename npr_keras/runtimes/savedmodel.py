@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from npr_keras.data.arrays import as_batch
 from npr_keras.errors import CheckpointError, ExportError
 from npr_keras.harmless import require_harmless
 from npr_keras.packages import import_needed
@@ -52,10 +51,12 @@ class SavedModelPredictor(Exported):
     def _parts(self) -> list[str]:
         return [os.path.join(self.path, "saved_model.pb")]
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """Scores images of one size: uint8 (B, H, W, 3), see `as_batch`, to float32 logits, (B,)."""
-        images = as_batch(images)
+    def _logits(self, images: np.ndarray) -> np.ndarray:
         return self._score(pixels=self._tf.constant(images))["logit"].numpy()
+
+    def _activation(self, image: np.ndarray) -> np.ndarray:
+        found = self._loaded.signatures["activation"](pixels=self._tf.constant(image))
+        return found["activation"][0].numpy()
 
     def predict_encoded(self, images: list[bytes]) -> np.ndarray:
         """Scores encoded images of any size, as a server does: float32 logits, NaN for bad ones."""

@@ -7,11 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from npr_keras.data import graph
-from npr_keras.limits import MOST_SCORED
+from npr_keras.limits import MOST_SCORED, MOST_UNTILED
 from npr_keras.models.detector import Detector
 from npr_keras.profile import Calibration
 from npr_keras.runtimes.exported import LABELS, UNCALIBRATED_LABEL, Facts
-from npr_keras.runtimes.freeze import freeze
+from npr_keras.runtimes.freeze import freeze, head_weights
+from npr_keras.runtimes.savedmodel_tiles import logit_in_tiles
+from npr_keras.runtimes.tiles import MOST_WHOLE
 
 # Of a larger network the weights are variables: while a model is saved and loaded, every signature's
 # graph holds its own copy of all constants (ResNet-50: 11 GB), and no graph may exceed 2 GB.
@@ -40,10 +42,8 @@ class ServedDetector(tf.Module):
         else:
             self._network = freeze(model)
         self._has_positions = detector.has_positions
-        kernel, bias = (
-            np.asarray(keras.ops.convert_to_numpy(v)) for v in (dense.kernel, dense.bias)
-        )
-        self._kernel, self._bias = kernel[:, 0], bias
+        self._kernel, self._bias = head_weights(dense)
+        self._tiling = facts.tiling
         self.protocol = detector.preprocessing
         self._facts = facts.to_json()
         self.calibration = detector.profile.calibration_for(self.protocol)
@@ -112,10 +112,11 @@ class ServedDetector(tf.Module):
     def activation(self, pixels):
         """The class activation map: its mean over positions is the logit."""
         features, logits = self.score(tf.cast(pixels, tf.float32))
-        return {
-            "activation": tf.tensordot(features, self._kernel, 1) + self._bias,
-            "logit": logits,
-        }
+        return {"activation": self._map(features), "logit": logits}
+
+    def _map(self, features):
+        """Features of each position, (B, h, w, C), to their logits, (B, h, w)."""
+        return tf.tensordot(features, self._kernel, 1) + self._bias
 
     def _score_encoded(self, images, unwrap=tf.identity):
         """Logits, (B,); NaN for what cannot be decoded, or unwrapped before that.
@@ -125,10 +126,11 @@ class ServedDetector(tf.Module):
         """
         count = tf.shape(images)[0]
         size = self.protocol.fixed_size
+        most = MOST_SCORED if self._tiling or size else MOST_UNTILED
 
         def load(index, data):
             pixels = graph.preprocess(graph.decode(unwrap(data), alone=True), self.protocol)
-            fits = tf.size(pixels, tf.int64) <= 3 * MOST_SCORED
+            fits = tf.size(pixels, tf.int64) <= 3 * most
             with tf.control_dependencies([tf.debugging.Assert(fits, ["too large"])]):
                 pixels = tf.identity(pixels)
             if size:
@@ -137,9 +139,19 @@ class ServedDetector(tf.Module):
                 return index, tf.io.serialize_tensor(pixels)
             return index, score_one(pixels)
 
+        def score_whole(pixels):
+            return tf.reshape(self.score(tf.cast(pixels, tf.float32)[None])[1][0], [])
+
         def score_one(pixels):
-            logit = self.score(tf.cast(pixels, tf.float32)[None])[1][0]
-            return tf.reshape(logit, [])
+            if not self._tiling:
+                return score_whole(pixels)
+            return tf.cond(
+                tf.size(pixels) > 3 * MOST_WHOLE,
+                lambda: logit_in_tiles(
+                    lambda part: self._map(self.score(part)[0]), pixels, self._tiling
+                ),
+                lambda: score_whole(pixels),
+            )
 
         def score_serialised(text):
             pixels = tf.io.parse_tensor(text, tf.uint8)

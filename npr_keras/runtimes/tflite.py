@@ -7,7 +7,6 @@ import warnings
 
 import numpy as np
 
-from npr_keras.data.arrays import as_batch
 from npr_keras.errors import CheckpointError
 from npr_keras.packages import import_needed
 from npr_keras.runtimes.exported import KEY, Artefact, Exported, first_line, read_facts
@@ -31,9 +30,7 @@ class TFLitePredictor(Exported):
         self._output = self._interpreter.get_output_details()[0]["index"]
         self._shape: tuple[int, ...] = ()
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """Scores images of one size: uint8 (B, H, W, 3), see `as_batch`, to float32 logits, (B,)."""
-        images = as_batch(images)
+    def _logits(self, images: np.ndarray) -> np.ndarray:
         if images.shape != self._shape:
             self._interpreter.resize_tensor_input(self._input, images.shape)
             self._interpreter.allocate_tensors()
@@ -75,7 +72,7 @@ def write(artefact: Artefact, path: str | os.PathLike) -> None:
 
     from npr_keras.runtimes.freeze import scoring_function
 
-    function, _ = scoring_function(artefact.folded)
+    function, _ = scoring_function(artefact, tiled=False)
     holder = tf.Module()
     holder.score = function
     converter = tf.lite.TFLiteConverter.from_concrete_functions(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from npr_keras.data.declared import declared
+from npr_keras.data.declared import require_within_limits
 from npr_keras.errors import ServingError
 from npr_keras.limits import MOST_SERVED
 from npr_keras.server.batching import Batcher
@@ -137,16 +137,20 @@ class Service:
                         "that are taken.",
                     )
 
+    def _is_small(self, data: bytes) -> bool:
+        try:
+            require_within_limits(data, self.max_pixels)
+        except ValueError:
+            return False
+        return True
+
     def _without_bombs(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         kept = {}
         for key, array in arrays.items():
             if array.dtype.kind == "O":
                 array = array.copy()
                 for i, data in enumerate(array.flat):
-                    if (
-                        max((declared(one).total for one in _images_in(data)), default=0)
-                        > self.max_pixels
-                    ):
+                    if not all(map(self._is_small, _images_in(data))):
                         array.flat[i] = b""
             kept[key] = array
         return kept

@@ -11,7 +11,7 @@ from PIL import Image
 from npr_keras.data.declared import Declared, declared
 from npr_keras.data.decode import decode
 from npr_keras.errors import UnreadableImageError
-from npr_keras.limits import MOST_PIXELS, MOST_SIDE
+from npr_keras.limits import MOST_PARTS, MOST_PIXELS, MOST_SCANS, MOST_SIDE
 
 
 def encoded(kind, sizes, **options):
@@ -53,6 +53,36 @@ def test_a_gif_with_a_huge_second_frame():
     assert found.largest == 60_000**2 and found.side == 60_000
     with pytest.raises(UnreadableImageError, match="3,600,000,000 pixels, more than the"):
         decode(data + huge)
+
+
+def test_a_gif_whose_frame_makes_the_canvas_larger():
+    """57 bytes that took 1.3 GB: 11 x 9 pixels at (1371, 62976). Found by fuzzing."""
+    data = encoded("GIF", [(16, 16)]).rstrip(b";")
+    far = b"," + struct.pack("<HHHH", 1371, 62976, 11, 9) + b"\0\2\0;"
+    assert declared(data + far).largest == (1371 + 11) * (62976 + 9)
+    alone = data[: data.index(b",")] + far
+    assert declared(alone).largest == (1371 + 11) * (62976 + 9)
+
+
+def test_what_is_no_part_of_a_gif_is_passed_over():
+    """As Pillow does: a frame that stands behind rubbish is a frame."""
+    data = encoded("GIF", [(16, 16)])
+    place = data.index(b",")
+    assert declared(data[:place] + b"\xfd\xfe" + data[place:]) == declared(data)
+
+
+def test_many_parts():
+    """A GIF of empty comments, a PNG of empty chunks: an answer at once, and no endless count."""
+    gif = encoded("GIF", [(16, 16)]).rstrip(b";") + b"!\xfe\0" * (MOST_PARTS + 1)
+    with pytest.raises(UnreadableImageError, match="a side of 65,537 pixels"):
+        decode(gif)
+    data = encoded("PNG", [(16, 16)])
+    chunk = struct.pack(">I", 0) + b"teXt" + struct.pack(">I", zlib.crc32(b"teXt"))
+    with pytest.raises(UnreadableImageError, match="more than 1,048,576 chunks"):
+        decode(data[:33] + chunk * (MOST_PARTS + 1) + data[33:])
+    jpeg = encoded("JPEG", [(16, 16)])
+    with pytest.raises(UnreadableImageError, match="101 scans, more than the 100"):
+        decode(jpeg[:-2] + b"\xff\xda" * MOST_SCANS + jpeg[-2:])
 
 
 def test_what_is_no_image():

@@ -1,5 +1,6 @@
 """The SavedModel's signatures, by TensorFlow and by its C API."""
 
+import io
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from npr_keras.data.decode import load
 from npr_keras.errors import ExportError
@@ -164,3 +166,30 @@ def test_pictures_that_are_too_large(run_folder, tmp_path, monkeypatch):
     serve = tf.saved_model.load(made.path).signatures["serving_default"]
     files = [tf.io.encode_png(np.zeros((n, 100, 3), np.uint8)).numpy() for n in (100, 102)]
     assert serve(tf.constant(files))["valid"].numpy().tolist() == [True, False]
+
+
+def test_large_pictures_in_tiles(run_folder, tmp_path, monkeypatch):
+    """Every format that can: the whole image's logit, encoded or not."""
+    from npr_keras.exporting import export
+    from npr_keras.runtimes import savedmodel_graph, tiles
+    from npr_keras.runtimes.open import open_predictor
+
+    random = np.random.default_rng(3)
+    pixels = random.integers(0, 256, (1, tiles.TILE + 102, tiles.TILE + 50, 3), np.uint8)
+    whole = KerasPredictor(run_folder).predict(pixels)
+    monkeypatch.setattr(savedmodel_graph, "MOST_WHOLE", 400 * 400)
+    formats = ["savedmodel", "onnx", "openvino"]
+    made = export.export_detector(run_folder, formats, out=tmp_path / "out")
+    monkeypatch.setattr(tiles, "MOST_WHOLE", 400 * 400)
+    for one in made:
+        predictor = open_predictor(one.path)
+        if one.format == "savedmodel":
+            data = io.BytesIO()
+            Image.fromarray(pixels[0]).save(data, "PNG")
+            encoded = predictor.predict_encoded([data.getvalue(), b"none"])
+            np.testing.assert_allclose(encoded, [*whole, np.nan], rtol=1e-5, atol=1e-6)
+        called = []
+        inner = predictor._activation
+        predictor._activation = lambda image, f=inner, c=called: c.append(1) or f(image)
+        np.testing.assert_allclose(predictor.predict(pixels), whole, rtol=1e-5, atol=1e-6)
+        assert len(called) == 4
