@@ -38,10 +38,16 @@ from npr_keras_cli.options import null_option
 @click.option("--ca-file", type=click.Path(), help="Certificates to check the server's against.")
 @click.option("--cert-file", type=click.Path(), help="The client's own certificate.")
 @click.option("--key-file", type=click.Path(), help="The client's own key.")
+@click.option(
+    "--token-file",
+    default="",
+    type=click.Path(),
+    help="The server's bearer token.  [default: NPR_TOKEN]",
+)
 @null_option
 @click.option("--json", "form", flag_value="json", help="Print JSON, one object a line.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
-def command(images, url, batch_size, timeout, retries, ca_file, cert_file, key_file, null, form):
+def command(images, url, batch_size, timeout, retries, null, form, token_file, **certificates):
     """Ask a server whether images were generated.
 
     Works with TensorFlow Serving and with npr-keras serve. Files are sent as they are; what the
@@ -55,12 +61,13 @@ def command(images, url, batch_size, timeout, retries, ca_file, cert_file, key_f
     from npr_keras.client.client import Client
     from npr_keras.data.walk import Skipped
     from npr_keras.scoring.remote import profile_of, served_predictions
+    from npr_keras.serving.access import read_token
     from npr_keras_cli.predictions_view import show_predictions
     from npr_keras_cli.standard_input import given_paths
 
-    skipped = Skipped()
+    skipped, token = Skipped(), read_token(token_file) or None
     with (
-        Client(url, timeout, retries, ca_file, cert_file, key_file) as client,
+        Client(url, timeout, retries, **certificates, token=token) as client,
         given_paths(images, null) as (files, names),
     ):
         client = client.pinned()  # the profile and all scores are one version's

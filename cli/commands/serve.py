@@ -11,7 +11,9 @@ from npr_keras.server.settings import ServerSettings
 from npr_keras_cli.backend import import_tensorflow_quietly
 from npr_keras_cli.options import model_argument, setting_options, trust_option
 
-SHOWN = tuple(name for name in ServerSettings.__dataclass_fields__ if name != "drain")
+SHOWN = tuple(
+    name for name in ServerSettings.__dataclass_fields__ if name not in ("drain", "model_root")
+)
 
 
 @click.command("serve")
@@ -23,6 +25,12 @@ SHOWN = tuple(name for name in ServerSettings.__dataclass_fields__ if name != "d
     help="Instead of MODEL: several models, versions and labels, as TF Serving reads it.",
 )
 @setting_options(ServerSettings, dict.fromkeys(SHOWN, ()))
+@click.option(
+    "--model-root",
+    multiple=True,
+    type=click.Path(file_okay=False),
+    help=ServerSettings.__dataclass_fields__["model_root"].metadata["help"],
+)
 @trust_option
 @click.option("--access-log", type=click.Path(), help="A JSON line for each request; - is stdout.")
 @click.option(

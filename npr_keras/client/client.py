@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ import numpy as np
 
 from npr_keras.client.address import Address
 from npr_keras.errors import ConfigError, ServingError
+from npr_keras.serving.access import TOKEN, is_loopback
 from npr_keras.serving.codes import OTHER_SHAPES, RETRIED
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds before a request is sent again
@@ -50,6 +52,7 @@ class Client:
             pause. Where it has too much to do, as often as the time allows, unless this is 0.
         ca_file: Certificates that the server's is checked against; by default the system's.
         cert_file, key_file: The client's own, where the server wants one.
+        token: The bearer token, where the server asks for one; by default NPR_TOKEN's.
 
     Raises:
         ConfigError: If `url` is no address.
@@ -69,8 +72,15 @@ class Client:
         ca_file: str | None = None,
         cert_file: str | None = None,
         key_file: str | None = None,
+        token: str | None = None,
     ):
         self.address = Address.parse(url)
+        token = os.environ.get(TOKEN, "") if token is None else token
+        if token and not (self.address.is_secure or is_loopback(self.address.host)):
+            raise ConfigError(
+                f"A token goes to other machines by grpcs:// and https:// alone. Received: {url}"
+            )
+        self._token = token
         if (ca_file or cert_file or key_file) and not self.address.is_secure:
             raise ConfigError(f"Certificates go with grpcs:// and https://. Received: {url}")
         self.url, self.timeout, self.retries = url, timeout, retries
@@ -78,11 +88,11 @@ class Client:
         if self.address.is_grpc:
             from npr_keras.client.grpc_transport import GRPCTransport
 
-            self._transport: Any = GRPCTransport(self.address, ca_file, cert_file, key_file)
+            self._transport: Any = GRPCTransport(self.address, ca_file, cert_file, key_file, token)
         else:
             from npr_keras.client.rest_transport import RESTTransport
 
-            self._transport = RESTTransport(self.address, ca_file, cert_file, key_file)
+            self._transport = RESTTransport(self.address, ca_file, cert_file, key_file, token)
 
     def predict(
         self, inputs: Mapping[str, np.ndarray], signature: str = ""
@@ -182,7 +192,7 @@ class Client:
         if not available:
             return self
         url = f"{self.url.rstrip('/')}/versions/{max(available)}"
-        return Client(url, self.timeout, self.retries, *self._files)
+        return Client(url, self.timeout, self.retries, *self._files, token=self._token)
 
     def status(self) -> dict[int, str]:
         """Dict from version to its state, such as "AVAILABLE"."""

@@ -8,6 +8,7 @@ from npr_keras.client.address import Address
 from npr_keras.errors import ConfigError, ServingError
 from npr_keras.packages import import_needed
 from npr_keras.serving import messages
+from npr_keras.serving.access import authorization
 from npr_keras.serving.codes import name_of
 from npr_keras.serving.states import NAMES
 from npr_keras.serving.tensors import decode_tensor, encode_tensor
@@ -20,8 +21,9 @@ _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_len
 class GRPCTransport:
     """A channel to PredictionService and ModelService; arguments as of `Client`."""
 
-    def __init__(self, address: Address, ca_file, cert_file, key_file):
+    def __init__(self, address: Address, ca_file, cert_file, key_file, token=""):
         self._address = address
+        self._metadata = [(k.lower(), v) for k, v in authorization(token).items()]
         if address.is_secure:
             credentials = grpc.ssl_channel_credentials(*map(_read, (ca_file, key_file, cert_file)))
             self._channel = grpc.secure_channel(address.server, credentials, _OPTIONS)
@@ -71,7 +73,7 @@ class GRPCTransport:
 
     def _call(self, method, request, timeout):
         try:
-            return method(request, timeout=timeout)
+            return method(request, timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             code = name_of(error.code().value[0])
             raise ServingError(code, f"{code}: {error.details()}") from error

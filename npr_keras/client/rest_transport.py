@@ -12,14 +12,16 @@ import numpy as np
 
 from npr_keras.client.address import Address
 from npr_keras.errors import ConfigError, ServingError
+from npr_keras.serving.access import authorization
 from npr_keras.serving.codes import from_http
 
 
 class RESTTransport:
     """A connection that is kept open; arguments as of `Client`."""
 
-    def __init__(self, address: Address, ca_file, cert_file, key_file):
+    def __init__(self, address: Address, ca_file, cert_file, key_file, token=""):
         self._address, self._tls = address, None
+        self._headers = {"Content-Type": "application/json", **authorization(token)}
         if address.is_secure:
             try:
                 self._tls = ssl.create_default_context(cafile=ca_file)
@@ -102,7 +104,7 @@ class RESTTransport:
         self._connection.timeout = timeout
         if self._connection.sock:
             self._connection.sock.settimeout(timeout)
-        self._connection.request(method, path, body, {"Content-Type": "application/json"})
+        self._connection.request(method, path, body, self._headers)
         response = self._connection.getresponse()
         return response.status, response.read()
 

@@ -26,6 +26,10 @@ FORMATS = tuple(
 _GIF_PART = re.compile(rb"[,!;]")  # an image, an extension, the end
 
 
+_GIF_HEAD = 1 << 20  # bytes that have a GIF's first frame in them
+_TOO_MUCH = [(MOST_SIDE + 1, MOST_SIDE + 1)]
+
+
 class Declared(NamedTuple):
     """Sizes as a file's headers give them.
 
@@ -45,21 +49,29 @@ def declared(data: bytes) -> Declared:
     if data.startswith(PNG_SIGNATURE) and data[12:16] == b"IHDR" and len(data) >= 24:
         return _joined([struct.unpack(">II", data[16:24]), *_png_frames(data)])
     if data.startswith((b"GIF87a", b"GIF89a")):
-        return _joined(_gif_frames(data))
+        # Where blocks are broken, Pillow and TensorFlow see other frames: both are asked.
+        frames = _gif_frames(data)
+        first = [*_by_pillow(data[:_GIF_HEAD], len(data) > _GIF_HEAD), *frames[:1], (0, 0)]
+        return _joined([tuple(map(max, zip(*first, strict=True))), *frames[1:]])
+    return _joined(_by_pillow(data))
+
+
+def _by_pillow(data: bytes, is_cut: bool = False) -> list[tuple[int, int]]:
+    """Sizes as Pillow reads them; too much where a part of the file should have been enough."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 frames = max(1, data.count(b"ANMF")) if image.format == "WEBP" else 1
-                return _joined([image.size] * frames)
+                return [image.size] * frames
         except Image.DecompressionBombError:
-            return Declared(MOST_SIDE + 1, 1 << 62, 1 << 62)
+            return _TOO_MUCH
         except Exception:  # whatever Pillow's parsers meet
-            return Declared(0, 0, 0)
+            return _TOO_MUCH if is_cut else []
 
 
-def require_within_limits(data: bytes, most_total: int | None = None) -> None:
-    """Raises ValueError, naming the limit, for an image that is not to be decoded.
+def within_limits(data: bytes, most_total: int | None = None) -> Declared:
+    """What an image that may be decoded declares; raises ValueError, naming the limit, for others.
 
     Args:
         data: The file's bytes.
@@ -67,13 +79,15 @@ def require_within_limits(data: bytes, most_total: int | None = None) -> None:
     """
     if data.startswith(b"\xff\xd8") and (scans := data.count(b"\xff\xda")) > MOST_SCANS:
         raise ValueError(f"{scans:,} scans, more than the {MOST_SCANS:,} that are decoded")
-    side, largest, total = declared(data)
+    found = declared(data)
+    side, largest, total = found
     if most_total is not None and total > most_total:
         raise ValueError(f"{total:,} pixels, more than the {most_total:,} that are taken")
     if side > MOST_SIDE:
         raise ValueError(f"a side of {side:,} pixels, more than the {MOST_SIDE:,} that are decoded")
     if largest > MOST_PIXELS:
         raise ValueError(f"{largest:,} pixels, more than the {MOST_PIXELS:,} that are decoded")
+    return found
 
 
 def _joined(sizes) -> Declared:
@@ -122,7 +136,7 @@ def _gif_frames(data: bytes) -> list[tuple[int, int]]:
             position += 1 + data[position]
             parts += 1
         if parts >= MOST_PARTS:
-            return [(MOST_SIDE + 1, MOST_SIDE + 1)]
+            return _TOO_MUCH
         position += 1
     if not frames:
         return [(width, height)]

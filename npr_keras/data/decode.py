@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from npr_keras.config import Preprocessing
-from npr_keras.data.declared import FORMATS, require_within_limits
+from npr_keras.data.declared import FORMATS, within_limits
 from npr_keras.data.structure import whole
 from npr_keras.errors import UnreadableImageError
 from npr_keras.limits import MOST_BYTES, MOST_SIDE
@@ -41,7 +41,7 @@ def decode(source: str | os.PathLike | bytes) -> np.ndarray:
     name = "the image" if isinstance(source, bytes) else os.fspath(source)
     try:
         data = source if isinstance(source, bytes) else read_file(source)
-        require_within_limits(data)
+        within_limits(data)
         data = whole(data)
         with warnings.catch_warnings():  # the limit is ours
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -53,7 +53,7 @@ def decode(data, alone=False):
 
 
 def _is_too_large(data, starts_with):
-    """`declared.require_within_limits` as operations, for the formats whose headers are short."""
+    """`declared.within_limits` as operations, for the formats whose headers are short."""
 
     def sides_at(position, size, kind, little=True):
         octets = _bytes_at(data, position, 2 * size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 
 import grpc
 import numpy as np
@@ -20,22 +21,25 @@ from tensorflow_serving.apis import (
 )
 
 from npr_keras.errors import NPRKerasError, ServingError
+from npr_keras.server.http import HEADER_SECONDS
 from npr_keras.server.metadata import FIELD, signature_map
 from npr_keras.server.model_config import read_settings
-from npr_keras.server.service import ModelSpec, RequestLog, Service
+from npr_keras.server.service import INTERNAL_ERROR, ModelSpec, RequestLog, Service
+from npr_keras.serving.access import NO_TOKEN, is_allowed
 from npr_keras.serving.codes import CODES
 from npr_keras.serving.tensors import decode_tensor, encode_tensor
 
 # What health checks ask for: the server as a whole, and the services, as TensorFlow Serving
 # names them.
 CHECKED = ("", "ModelService", "PredictionService")
+_MOST_CALLS = 1024  # at a time
 
 
 class _Answering:
     """What both services share: errors as statuses, and a line for each request."""
 
-    def __init__(self, service: Service, done):
-        self.service, self.done = service, done
+    def __init__(self, service: Service, done, log=lambda line: None):
+        self.service, self.done, self.log = service, done, log
 
     @contextlib.asynccontextmanager
     async def _handled(self, method: str, context):
@@ -50,7 +54,8 @@ class _Answering:
             raise
         except Exception as error:
             handled.code = "INTERNAL"
-            await context.abort(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
+            self.log(f"{method}: {error!r}")
+            await context.abort(grpc.StatusCode.INTERNAL, INTERNAL_ERROR)
         finally:
             self.done(handled)
 
@@ -125,7 +130,7 @@ class PredictionService(_Answering, prediction_service_pb2_grpc.PredictionServic
 class ModelService(_Answering, model_service_pb2_grpc.ModelServiceServicer):
     """GetModelStatus and HandleReloadConfigRequest."""
 
-    may_reload = True
+    roots: list[str] | None = None
 
     async def GetModelStatus(self, request, context):
         async with self._handled("status", context) as handled:
@@ -143,42 +148,96 @@ class ModelService(_Answering, model_service_pb2_grpc.ModelServiceServicer):
 
     async def HandleReloadConfigRequest(self, request, context):
         async with self._handled("reload", context):
-            if not self.may_reload:
+            if self.roots is None:
                 raise ServingError(
                     "PERMISSION_DENIED",
                     "This server listens to other machines and does not let them say what is served. "
-                    "Start it with --allow-reload, where they may.",
+                    "Start it with --model-root DIR, where they may.",
                 )
             response = model_management_pb2.ReloadConfigResponse()
             try:
-                await self.service.models.reconfigure(read_settings(request.config))
+                settings = read_settings(request.config)
+                self._require_inside(settings)
+                await self.service.models.reconfigure(settings)
             except ServingError:
                 raise
             except NPRKerasError as error:
                 raise ServingError("INVALID_ARGUMENT", str(error)) from error
             return response
 
+    def _require_inside(self, settings) -> None:
+        for one in settings:
+            path = os.path.realpath(one.path)
+            if not any(os.path.commonpath([path, root]) == root for root in self.roots or ()):
+                raise ServingError(
+                    "PERMISSION_DENIED", f"{one.name}: its folder lies in no --model-root."
+                )
 
-def make_grpc_server(service: Service, done, max_request: int, may_reload: bool = True):
+
+class _TokenInterceptor(grpc.aio.ServerInterceptor):
+    """Turns away who does not bring the token; health is everybody's."""
+
+    def __init__(self, token: str):
+        self._token = token
+
+        async def refuse(request, context):
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, NO_TOKEN)
+
+        self._refusal = grpc.unary_unary_rpc_method_handler(refuse)
+
+    async def intercept_service(self, continuation, details):
+        given = dict(details.invocation_metadata).get("authorization", "")
+        is_health = details.method.startswith("/grpc.health.v1.Health/")
+        if is_health or is_allowed(str(given), self._token):
+            return await continuation(details)
+        return self._refusal
+
+
+def bind(server, address: str, credentials) -> int:
+    """Lets a server listen, encrypted where there are credentials, see `tls_files`; the port."""
+    if not credentials:
+        return server.add_insecure_port(address)
+    certificate, key, clients = credentials
+    made = grpc.ssl_server_credentials([(key, certificate)], clients or None, bool(clients))
+    return server.add_secure_port(address, made)
+
+
+def make_grpc_server(
+    service: Service,
+    done,
+    max_request: int,
+    roots: list[str] | None = None,
+    token: str = "",
+    log=lambda line: None,
+):
     """A gRPC server that listens to nothing yet, and the servicer of its health.
 
     Args:
         service: What answers.
         done: Called with each request's `RequestLog`.
         max_request: Bytes of a message, at most.
-        may_reload: Whether clients may say what is served.
+        roots: Folders that clients may name models in; None where they may name none.
+        token: What clients have to bring; "" for nothing.
+        log: Called with a line for whoever runs the server.
     """
     options = [
         ("grpc.max_receive_message_length", max_request),
         ("grpc.max_send_message_length", -1),
         ("grpc.so_reuseport", 0),  # a port that is taken is one that is not had
+        ("grpc.max_metadata_size", 16 << 10),
+        ("grpc.server_handshake_timeout_ms", round(1000 * HEADER_SECONDS)),
+        ("grpc.keepalive_time_ms", 60_000),  # who does not answer is gone
     ]
-    server = grpc.aio.server(options=options)
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        PredictionService(service, done), server
+    server = grpc.aio.server(
+        interceptors=[_TokenInterceptor(token)] if token else [],
+        options=options,
+        maximum_concurrent_rpcs=_MOST_CALLS,
     )
-    models = ModelService(service, done)
-    models.may_reload = may_reload
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        PredictionService(service, done, log), server
+    )
+    models = ModelService(service, done, log)
+    models.roots = roots
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
     checked = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checked, server)

@@ -7,6 +7,7 @@ import contextlib
 import json
 import re
 import zlib
+from collections.abc import Callable
 from urllib.parse import unquote
 
 import numpy as np
@@ -17,7 +18,8 @@ from starlette.responses import PlainTextResponse, Response
 from npr_keras.errors import ServingError
 from npr_keras.server import rest_json
 from npr_keras.server.metadata import metadata_body
-from npr_keras.server.service import ModelSpec, RequestLog, Service
+from npr_keras.server.service import INTERNAL_ERROR, ModelSpec, RequestLog, Service
+from npr_keras.serving.access import NO_TOKEN, is_allowed
 from npr_keras.serving.codes import http_status
 from npr_keras.serving.states import NAMES
 
@@ -31,6 +33,7 @@ _ASK = re.compile(_MODEL + r":(?P<method>predict|classify|regress)", re.IGNORECA
 _LOOK = re.compile(_MODEL + r"(?P<metadata>/metadata)?", re.IGNORECASE)
 _DISCARDED, _PATIENCE = 1 << 30, 5.0  # bytes and seconds of a body that is too large
 _LARGE = 1 << 16  # bytes: JSON that is not parsed beside other requests
+_MOST_HELD = 256 << 20  # bytes of bodies at a time, unless one alone is more
 
 
 class RESTApplication:
@@ -42,19 +45,30 @@ class RESTApplication:
         max_request: Bytes of a body, at most.
         timeout: Seconds for a request.
         cors_origin: What pages may ask from a browser: an origin, "*" for all, "" for none.
+        token: What clients have to bring; "" for nothing.
+        log: Called with a line for whoever runs the server.
     """
 
     def __init__(
-        self, service: Service, done, max_request: int, timeout: float, cors_origin: str = ""
+        self,
+        service: Service,
+        done,
+        max_request: int,
+        timeout: float,
+        cors_origin: str = "",
+        token: str = "",
+        log: Callable[[str], None] = lambda line: None,
     ):
-        self.service, self.done = service, done
-        self.max_request, self.timeout = max_request, timeout
+        self.service, self.done, self.log = service, done, log
+        self.max_request, self.timeout, self.token = max_request, timeout, token
+        self._held = 0  # bytes of bodies that are here
+        self._parsing = asyncio.Semaphore(1)  # large bodies; each takes ten times its size
         self._cors = {}
         if cors_origin:
             self._cors = {
                 "access-control-allow-origin": cors_origin,
                 "access-control-allow-methods": "GET, POST, HEAD, OPTIONS",
-                "access-control-allow-headers": "content-type",
+                "access-control-allow-headers": "authorization, content-type",
                 "vary": "origin",
             }
 
@@ -69,11 +83,15 @@ class RESTApplication:
         if not path.lower().startswith("/v1/"):
             await self._outside(request, path)(scope, receive, send)
             return
+        if not self._may_ask(request):
+            await _unauthenticated()(scope, receive, send)
+            return
         handled = RequestLog("rest", "malformed")
+        held = _Held(self)
         try:
             async with asyncio.timeout(self.timeout):
-                body = await self._answer(request, path, handled)
-            text = await _maybe_apart(json.dumps, body, len(str(handled.rows)) > 3)
+                body = await self._answer(request, path, handled, held)
+                text = await _maybe_apart(json.dumps, body, len(str(handled.rows)) > 3)
             response = Response(text + "\n", 200, media_type="application/json")
         except ServingError as error:
             response = _error(handled, error.code, str(error))
@@ -84,7 +102,10 @@ class RESTApplication:
             self.done(handled)
             return
         except Exception as error:
-            response = _error(handled, "INTERNAL", f"{type(error).__name__}: {error}")
+            self.log(f"{handled.method}: {error!r}")
+            response = _error(handled, "INTERNAL", INTERNAL_ERROR)
+        finally:
+            held.release()
         if getattr(request.state, "unread", False):
             # What the client goes on sending is no request.
             response.status_code = 413
@@ -98,17 +119,22 @@ class RESTApplication:
         if path == HEALTH_PATH and looks:
             ready = all(self.service.models.available().values())
             return PlainTextResponse("ok\n" if ready else "loading\n", 200 if ready else 503)
+        if not self._may_ask(request):
+            return _unauthenticated()
         if path == METRICS_PATH and looks:
             metrics = self.service.metrics
             page = metrics.page(self.service.models.available(), self.service.batcher.waiting)
             return Response(page, media_type=metrics.content_type)
         return PlainTextResponse("Not Found\n", 404)
 
-    async def _answer(self, request: Request, path: str, handled: RequestLog) -> dict:
+    def _may_ask(self, request: Request) -> bool:
+        return is_allowed(request.headers.get("authorization", ""), self.token)
+
+    async def _answer(self, request: Request, path: str, handled: RequestLog, held) -> dict:
         if request.method == "POST" and (found := _ASK.fullmatch(path)):
             handled.method = found["method"].lower()
-            body = await self._body(request)
-            parsed = await _maybe_apart(rest_json.parse, body, len(body) > _LARGE)
+            body = await self._body(request, held)
+            parsed = await self._parsed(body)
             signature = parsed.get("signature_name", "")
             if not isinstance(signature, str):
                 raise ServingError("INVALID_ARGUMENT", "'signature_name' must be a string.")
@@ -165,7 +191,13 @@ class RESTApplication:
             ]
         }
 
-    async def _body(self, request: Request) -> bytes:
+    async def _parsed(self, body: bytes) -> dict:
+        if len(body) <= _LARGE:
+            return rest_json.parse(body)
+        async with self._parsing:
+            return await asyncio.to_thread(rest_json.parse, body)
+
+    async def _body(self, request: Request, held: _Held) -> bytes:
         """The body, inflated; never more of it in memory than is allowed."""
         encoding = request.headers.get("content-encoding", "identity").lower()
         if encoding not in ("identity", "gzip"):
@@ -184,6 +216,7 @@ class RESTApplication:
                     part = inflate.decompress(part, most + 1 - size)
                 except zlib.error as error:
                     raise ServingError("INVALID_ARGUMENT", f"No gzip: {error}") from error
+            held.take(len(part))
             parts.append(part)
             size += len(part)
             if came > self.max_request or size > most:
@@ -198,6 +231,30 @@ class RESTApplication:
         return ServingError(
             "INVALID_ARGUMENT", f"The request's body is larger than {most:,} bytes."
         )
+
+
+class _Held:
+    """What one request's body takes of the memory that all bodies have together."""
+
+    def __init__(self, application: RESTApplication):
+        self._application, self._bytes = application, 0
+
+    def take(self, size: int) -> None:
+        application = self._application
+        if application._held + size > _MOST_HELD and application._held > self._bytes:
+            raise ServingError("RESOURCE_EXHAUSTED", "Too many large requests at a time.")
+        self._bytes += size
+        application._held += size
+
+    def release(self) -> None:
+        self._application._held -= self._bytes
+        self._bytes = 0
+
+
+def _unauthenticated() -> Response:
+    headers = {"www-authenticate": "Bearer"}
+    text = json.dumps({"error": NO_TOKEN}) + "\n"
+    return Response(text, 401, media_type="application/json", headers=headers)
 
 
 async def _discard(stream) -> None:

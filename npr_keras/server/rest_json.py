@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from npr_keras.errors import ServingError
-from npr_keras.limits import MOST_ROWS
+from npr_keras.limits import MOST_ROWS, MOST_VALUES
 
 
 def parse(body: bytes) -> dict:
@@ -19,6 +19,12 @@ def parse(body: bytes) -> dict:
     Raises:
         ServingError: INVALID_ARGUMENT unless it is a JSON object.
     """
+    values = sum(map(body.count, (b",", b"[", b"{")))
+    if values > MOST_VALUES:
+        raise _invalid(
+            f"{values:,} values are more than the {MOST_VALUES:,} that JSON may have. Send the images as "
+            "files, or use gRPC."
+        )
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -108,7 +114,7 @@ def _array(name: str, value, dtype: np.dtype) -> np.ndarray:
         if dtype.kind in "iu" and not np.array_equal(cast, array):
             raise ValueError(f"a value is out of the range of {dtype}")
         return cast
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _invalid(f"Input {name}: {str(error).splitlines()[0]}") from error
 
 
@@ -209,23 +215,27 @@ def read_examples(body: Mapping) -> list:
     for row in rows:
         example = tf.train.Example()
         for name, value in {**context, **row}.items():
-            values = value if isinstance(value, list) else [value]
-            feature = example.features.feature[name]
-            if all(isinstance(v, str) or _is_bytes(v) for v in values):
-                try:
-                    feature.bytes_list.value.extend(map(_bytes, values))
-                except ValueError as error:
-                    raise _invalid(f"Feature {name}: {error}") from error
-            elif all(isinstance(v, int) and not isinstance(v, bool) for v in values):
-                if not all(-(1 << 63) <= v < 1 << 63 for v in values):
-                    raise _invalid(f"Feature {name}: a value is out of the range of int64.")
-                feature.int64_list.value.extend(values)
-            elif all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
-                feature.float_list.value.extend(values)
-            else:
-                raise _invalid(f"Feature {name}: expected strings or numbers.")
+            try:
+                _fill(example.features.feature[name], value if isinstance(value, list) else [value])
+            # Half of a surrogate pair is no text, and 10**400 no float.
+            except (ValueError, OverflowError, TypeError) as error:
+                raise _invalid(f"Feature {name!r}: {error}") from error
         examples.append(example)
     return examples
+
+
+def _fill(feature, values: list) -> None:
+    """Values into a tf.train.Feature of their kind."""
+    if all(isinstance(v, str) or _is_bytes(v) for v in values):
+        feature.bytes_list.value.extend(map(_bytes, values))
+    elif all(isinstance(v, int) and not isinstance(v, bool) for v in values):
+        if not all(-(1 << 63) <= v < 1 << 63 for v in values):
+            raise ValueError("a value is out of the range of int64.")
+        feature.int64_list.value.extend(values)
+    elif all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        feature.float_list.value.extend(values)
+    else:
+        raise ValueError("expected strings or numbers.")
 
 
 def _invalid(message: str) -> ServingError:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
+import os
 import socket
 import time
 from collections.abc import Callable, Sequence
 
-import uvicorn
-
 from npr_keras.errors import ConfigError, ServingError
 from npr_keras.server.batching import Batcher
-from npr_keras.server.grpc_service import make_grpc_server, set_health
+from npr_keras.server.grpc_service import bind, make_grpc_server, set_health
+from npr_keras.server.http import give_memory_back, hang_up_on_the_silent, make_http_server
 from npr_keras.server.metrics import Metrics
 from npr_keras.server.models import Models, ModelSettings
 from npr_keras.server.rest import RESTApplication
 from npr_keras.server.servable import Servable
 from npr_keras.server.service import RequestLog, Service
 from npr_keras.server.settings import ServerSettings
+from npr_keras.serving.access import is_loopback, read_token, tls_files
 
 REST_TIMEOUT = 30.0  # seconds, as TensorFlow Serving's
-_KEEP_ALIVE = 65  # seconds that an idle connection is kept, longer than most proxies'
 
 
 class Server:
@@ -69,6 +68,7 @@ class Server:
             settings.batch_timeout_ms / 1000,
             settings.max_queue,
             observe=metrics.batch,
+            after_large=give_memory_back,
         )
         models = Models(self.models, Servable, self._log)
         service = Service(models, batcher, metrics, settings.max_pixels)
@@ -78,30 +78,28 @@ class Server:
             if self._access:
                 self._access(_entry(handled))
 
-        may_reload = settings.allow_reload or _is_loopback(settings.host)
+        token = read_token(settings.token_file)
+        credentials = tls_files(*(settings.tls or ("", "", "")))
+        roots = self._reload_roots()
         grpc_server, health = make_grpc_server(
-            service, done, settings.max_request_mb << 20, may_reload
+            service, done, settings.max_request_mb << 20, roots, token, self._log
         )
         listening = self._listen()
         try:
             # A port that is taken is found before anything is loaded.
-            self.grpc_port = self._bind(grpc_server)
+            self.grpc_port = self._bind(grpc_server, credentials)
             await models.poll()
             self._require_all(models)
             application = RESTApplication(
-                service, done, settings.max_request_mb << 20, REST_TIMEOUT, settings.cors_origin
+                service,
+                done,
+                settings.max_request_mb << 20,
+                REST_TIMEOUT,
+                settings.cors_origin,
+                token,
+                self._log,
             )
-            rest = _HTTPServer(
-                uvicorn.Config(
-                    application,
-                    log_config=None,
-                    log_level="critical",  # what clients send is told in the access log
-                    access_log=False,
-                    timeout_keep_alive=_KEEP_ALIVE,
-                    lifespan="off",
-                    timeout_graceful_shutdown=int(settings.drain),
-                )
-            )
+            rest = make_http_server(application, settings.drain, settings.tls)
             await grpc_server.start()
             await set_health(health, True)
             serving = asyncio.create_task(rest.serve(sockets=[listening]))
@@ -139,13 +137,23 @@ class Server:
                 f"Cannot listen to {self.settings.host}:{self.settings.rest_port} "
                 f"({error.strerror}). Give another --rest-port, 0 for a free one, or another --host."
             ) from error
+        hang_up_on_the_silent(listening)
         self.rest_port = listening.getsockname()[1]
         return listening
 
-    def _bind(self, grpc_server) -> int:
+    def _reload_roots(self) -> list[str] | None:
+        """Folders that clients may name models in; None where they may not say what is served."""
+        settings = self.settings
+        if settings.model_root:
+            return [os.path.realpath(folder) for folder in settings.model_root]
+        if is_loopback(settings.host):
+            return [os.sep]
+        return None
+
+    def _bind(self, grpc_server, credentials) -> int:
         address = f"{bracketed(self.settings.host)}:{self.settings.grpc_port}"
         try:
-            return grpc_server.add_insecure_port(address)
+            return bind(grpc_server, address, credentials)
         except RuntimeError as error:
             raise ConfigError(
                 f"Cannot listen to {address}. Give another --grpc-port, or 0 for a free one."
@@ -177,12 +185,6 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-class _HTTPServer(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self):
-        yield  # who runs the server decides what ends it
-
-
 def _entry(handled: RequestLog) -> dict:
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -195,11 +197,3 @@ def _entry(handled: RequestLog) -> dict:
         "code": handled.code,
         "ms": round(1000 * (time.perf_counter() - handled.begun), 2),
     }
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether nobody but this machine is listened to."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

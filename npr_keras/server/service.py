@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from npr_keras.data.declared import require_within_limits
+from npr_keras.data.declared import within_limits
 from npr_keras.errors import ServingError
 from npr_keras.limits import MOST_SERVED
 from npr_keras.server.batching import Batcher
@@ -18,6 +18,8 @@ from npr_keras.server.models import Models
 from npr_keras.server.rest_json import require_few
 from npr_keras.server.servable import DEFAULT_SIGNATURE
 
+INTERNAL_ERROR = "An error of the server's own; its log says more."
+_LARGE = 4_000_000  # pixels of an image that is run alone
 _EXAMPLES = "inputs"  # of classify and regress
 
 
@@ -115,18 +117,23 @@ class Service:
             )
         handled.rows = max((len(a) if a.ndim else 1 for a in arrays.values()), default=0)
         require_few(handled.rows)
-        self._require_small(arrays)
+        largest = self._largest(arrays)
         if any(a.dtype.kind == "O" for a in arrays.values()):
-            arrays = await asyncio.to_thread(self._without_bombs, arrays)
+            arrays, largest = await asyncio.to_thread(self._without_bombs, arrays)
         if servable.is_batched(name):
             outputs = await self.batcher.run(
-                (spec.name, version, name), lambda part: servable.run(name, part), arrays
+                (spec.name, version, name),
+                lambda part: servable.run(name, part),
+                arrays,
+                largest > _LARGE,
             )
         else:
             outputs = await self.batcher.alone(lambda: servable.run(name, arrays))
         return version, {k: v for k, v in outputs.items() if not only or k in only}
 
-    def _require_small(self, arrays: dict[str, np.ndarray]) -> None:
+    def _largest(self, arrays: dict[str, np.ndarray]) -> int:
+        """Pixels of the largest image that came as numbers; raises ServingError beyond the limit."""
+        largest = 0
         for name, array in arrays.items():
             if array.dtype.kind != "O" and array.ndim == 4:
                 _, height, width, _ = array.shape
@@ -136,24 +143,24 @@ class Service:
                         f"{name}: {width} x {height} pixels are more than the {self.max_pixels:,} "
                         "that are taken.",
                     )
+                largest = max(largest, height * width)
+        return largest
 
-    def _is_small(self, data: bytes) -> bool:
-        try:
-            require_within_limits(data, self.max_pixels)
-        except ValueError:
-            return False
-        return True
-
-    def _without_bombs(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        kept = {}
+    def _without_bombs(self, arrays: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], int]:
+        """The same without what is not to be decoded, and pixels of the largest image that is left."""
+        kept, largest = {}, 0
         for key, array in arrays.items():
             if array.dtype.kind == "O":
                 array = array.copy()
                 for i, data in enumerate(array.flat):
-                    if not all(map(self._is_small, _images_in(data))):
+                    try:
+                        sizes = [within_limits(one, self.max_pixels) for one in _images_in(data)]
+                    except ValueError:
                         array.flat[i] = b""
+                    else:
+                        largest = max(largest, *(one.largest for one in sizes), 0)
             kept[key] = array
-        return kept
+        return kept, largest
 
     async def classify(self, spec: ModelSpec, examples: Sequence, handled: RequestLog):
         """The classes and scores of tf.Examples: version, (n, k) of bytes, (n, k) of floats."""

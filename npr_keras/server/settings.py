@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from npr_keras.limits import MOST_SERVED
-from npr_keras.settings import FLAG, TEXT, Config, field_of, integer, number
+from npr_keras.settings import TEXT, Config, Rule, field_of, integer, number
+
+_TEXTS = Rule(lambda v: isinstance(v, tuple) and all(map(TEXT.fits, v)), "texts", "texts")
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,11 @@ class ServerSettings(Config):
         max_pixels: That an encoded image may declare.
         poll_seconds: Between looks at the disk.
         cors_origin: What pages in browsers may ask: their origin, "*" for all, "" for none.
-        allow_reload: Whether clients may say what is served where others than this machine are
-            listened to.
+        model_root: Folders whose models clients may have served (HandleReloadConfigRequest); where
+            there is none, any on loopback, and none elsewhere.
+        token_file: A file with the bearer token that clients have to send; "" for none.
+        cert_file, key_file: The server's certificate and key; "" for no TLS.
+        client_ca_file: What clients' certificates are checked against; "" where they need none.
         drain: Seconds that a stopping server takes for what it has begun.
     """
 
@@ -47,7 +52,17 @@ class ServerSettings(Config):
     cors_origin: str = field_of(
         "", TEXT, 'Let pages of this origin ask from a browser; "*" for all.  [default: none]'
     )
-    allow_reload: bool = field_of(
-        False, FLAG, "Let clients say what is served; on loopback they always may."
+    model_root: tuple[str, ...] = field_of(
+        (), _TEXTS, "Let clients choose models in this folder. Repeatable."
     )
+    token_file: str = field_of("", TEXT, "Ask clients for the bearer token in this file.")
+    cert_file: str = field_of("", TEXT, "Serve with TLS: the server's certificate.")
+    key_file: str = field_of("", TEXT, "Its key.")
+    client_ca_file: str = field_of("", TEXT, "Ask clients for certificates signed by these.")
     drain: float = field_of(30.0, number(0))
+
+    @property
+    def tls(self) -> tuple[str, str, str] | None:
+        """Files of the certificate, the key, and what clients are checked against; None for no TLS."""
+        files = self.cert_file, self.key_file, self.client_ca_file
+        return files if any(files) else None

@@ -64,6 +64,20 @@ def test_a_gif_whose_frame_makes_the_canvas_larger():
     assert declared(alone).largest == (1371 + 11) * (62976 + 9)
 
 
+def test_a_gif_that_two_parsers_read_differently():
+    """An extension without a block: Pillow reads on where others do not. Found by fuzzing."""
+    data = encoded("GIF", [(16, 16)])
+    place = data.index(b",")
+    hidden = b",\0\x2f\0\5\x0c\0\x09\0"  # 12 x 9 pixels at (12032, 1280)
+    odd = data[:place] + b"!\0\0\x08" + hidden[1:] + data[place:]
+    for one in (data, odd, data[:place] + b"!\0\0" + hidden + b"\0\2\0;"):
+        try:
+            height, width, _ = decode(one).shape
+        except UnreadableImageError:
+            continue
+        assert declared(one).largest >= height * width
+
+
 def test_what_is_no_part_of_a_gif_is_passed_over():
     """As Pillow does: a frame that stands behind rubbish is a frame."""
     data = encoded("GIF", [(16, 16)])

@@ -67,6 +67,7 @@ def image(data):
     except UnreadableImageError:
         return
     assert pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3
+    assert pixels[..., 0].size <= declared(data).largest
     found = read_history(data, pixels)
     assert (found.width > 0) and (found.height > 0)
 

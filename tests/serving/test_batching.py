@@ -47,6 +47,31 @@ def test_together_and_each_its_own():
     run(work())
 
 
+def test_large_images_keep_no_small_ones_waiting():
+    """While a large one runs, small ones are answered; a second large one waits; too many are refused."""
+
+    async def work():
+        large, small, behind = Doubling(), Doubling(), []
+        large.go.clear()
+        batcher = Batcher(4, 0.0, after_large=lambda: behind.append(1))
+        x = {"x": np.array([1, 2])}
+        waiting = [
+            asyncio.create_task(batcher.run(("large", i), large, x, is_large=True))
+            for i in range(16)
+        ]
+        await asyncio.sleep(0.05)
+        assert (await batcher.run(("small",), small, x))["y"].tolist() == [2, 4]
+        assert large.batches == []
+        with pytest.raises(ServingError, match="16 large images are waiting"):
+            await batcher.run(("large", 99), large, x, is_large=True)
+        large.go.set()
+        assert [(await one)["y"].tolist() for one in waiting] == [[2, 4]] * 16
+        assert large.batches == [1] * 32 == behind  # each alone
+        await batcher.close()
+
+    run(work())
+
+
 def test_a_large_request_starves_nobody():
     """A small one that comes while a large one runs is answered between its parts."""
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from npr_keras.client.client import Client
 from npr_keras.errors import ServingError
-from npr_keras.limits import MOST_ROWS
+from npr_keras.limits import MOST_ROWS, MOST_VALUES
 from npr_keras.server.servable import Servable
 
 from .conftest import post, wait_for
@@ -77,6 +77,72 @@ def test_too_many_rows(start):
     client = Client(server.grpc(), retries=1)
     with client, pytest.raises(ServingError, match="rows are more than the"):
         client.predict({"images": np.full(many, b"", object)})
+
+
+def test_json_of_many_values(start):
+    """Counted before it is parsed: each would take 40 bytes or more."""
+    status, answer = post(start(), b"[" + b"[]," * (MOST_VALUES // 2 + 1) + b"[]]")
+    assert status == 400 and "are more than the 8,388,608 that JSON may have" in answer["error"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"\\ud800"',
+        "[1.5, 1" + 400 * "0" + "]",
+        "[[1], 2]",
+        "{}",
+        '{"b64": 1}',
+        '{"b64": "\\ud800"}',
+        "null",
+    ],
+)
+def test_examples_that_are_none(running, text):
+    """Half of a character, a number that is no float, mixtures: the client's fault, and told so."""
+    for name in ("x", "\\ud800"):
+        body = '{"signature_name": "classify", "examples": [{"' + name + '": ' + text + "}]}"
+        status, answer = post(running, body, "/v1/models/npr:classify")
+        assert status == 400 and answer["error"], body
+
+
+def test_lists_in_lists_in_lists(running):
+    """As deep as JSON goes."""
+    for depth in (100, 900, 990):
+        status, _ = post(running, '{"instances": ' + "[" * depth + '""' + "]" * depth + "}")
+        assert status == 400
+
+
+def test_an_error_of_the_servers_own(start, monkeypatch, pictures):
+    """INTERNAL, without a word of where: that is for the log."""
+    server = start()
+
+    def broken(*arguments):
+        raise RuntimeError("/secret/folder/model.py is broken")
+
+    monkeypatch.setattr("npr_keras.server.service.Service.find", broken)
+    status, answer = post(server, '{"instances": [""]}')
+    assert (status, answer["error"]) == (500, "An error of the server's own; its log says more.")
+    with Client(server.grpc(), retries=0) as client, pytest.raises(ServingError) as error:
+        list(client.score(pictures[:1]))
+    assert error.value.code == "INTERNAL" and "secret" not in str(error.value)
+    assert sum("/secret/folder" in line for line in server.lines) == 2
+
+
+def test_large_pictures_go_alone(start, monkeypatch):
+    """On their own thread, one by one, and the memory is given back behind each."""
+    monkeypatch.setattr("npr_keras.server.service._LARGE", 100 * 100)
+    given = []
+    monkeypatch.setattr("npr_keras.server.server.give_memory_back", lambda: given.append(1))
+    server = start()
+    file = io.BytesIO()
+    Image.new("RGB", (101, 100)).save(file, "PNG")
+    with Client(server.grpc()) as client:
+        assert all(answer.valid for answer in client.score([file.getvalue()] * 3))
+        assert len(given) == 3
+        client.predict({"pixels": np.zeros((2, 100, 102, 3), np.uint8)}, "pixels")
+        assert len(given) == 5
+        client.predict({"pixels": np.zeros((2, 64, 64, 3), np.uint8)}, "pixels")
+        assert len(given) == 5
 
 
 def test_why_a_graph_fails_is_said(start):
@@ -173,7 +239,7 @@ def test_a_model_that_does_more_than_compute(tmp_path, invoke, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "code"),
     [({}, "INVALID_ARGUMENT"), ({"host": "0.0.0.0"}, "PERMISSION_DENIED"),
-     ({"host": "0.0.0.0", "allow_reload": True}, "INVALID_ARGUMENT")],
+     ({"host": "0.0.0.0", "model_root": ("/nowhere",)}, "INVALID_ARGUMENT")],
 )  # fmt: skip
 def test_who_may_say_what_is_served(start, settings, code):
     """On loopback anybody, as with TensorFlow Serving; for other machines only where it was allowed."""
