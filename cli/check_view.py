@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 
+from npr_keras.visible import visible
 from npr_keras_cli.console import stdout
 
 _SHOWN = 8  # of each kind of fault
@@ -157,7 +158,10 @@ def _faults(check, root: str) -> list[tuple[str, list[str]]]:
     )
     for groups, head in kinds:
         if groups:
-            lines = [" = ".join(os.path.relpath(path, base) for path in group) for group in groups]
+            lines = [
+                " = ".join(visible(os.path.relpath(path, base)) for path in group)
+                for group in groups
+            ]
             faults.append((f"{head} ({len(groups)})", lines))
     rules = [(one.name, one.rule) for one in check.sets if one.rule]
     rules += [("all sets", check.rule)] if check.rule else []

@@ -7,6 +7,8 @@ import shutil
 import textwrap
 import threading
 
+from npr_keras.visible import visible
+
 LOG_EVERY = 60.0  # seconds between lines where there is no terminal
 
 
@@ -28,6 +30,9 @@ def _console():
     class Ours(Console):
         def on_broken_pipe(self):
             raise BrokenPipeError  # main knows what that means; rich would exit with 1
+
+        def render_str(self, text, **options):
+            return super().render_str(visible(text, lines=True), **options)
 
     return Ours
 

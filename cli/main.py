@@ -101,7 +101,8 @@ class _Commands(click.Group):
             finally:
                 sys.stdout.flush()  # what is buffered fails here, and not while Python ends
         except click.ClickException as error:
-            before = error.format_message().removesuffix(error.message)  # "Invalid value for ..."
+            said = error.format_message()  # "Invalid value for ...", or with a hint behind it
+            before = said.removesuffix(error.message) if said.endswith(error.message) else ""
             error.message = _wrapped(error.message, before)  # type: ignore[misc]
             raise
         except NPRKerasError as error:
@@ -123,9 +124,10 @@ def _leave_pipe(ctx):
 
 
 def _wrapped(message: str, before: str = "") -> str:
+    from npr_keras.visible import visible
     from npr_keras_cli.console import wrapped
 
-    return wrapped(message, len("Error: " + before))
+    return wrapped(visible(message, lines=True), len("Error: " + before))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -13,6 +13,7 @@ import click
 
 from npr_keras.scoring.rows import FIELDS, csv_row, json_row
 from npr_keras.verdict import no_verdict
+from npr_keras.visible import cell, visible
 from npr_keras_cli.console import say, stderr, stdout, warn, warn_skipped, wrapped
 
 _ORDER = ("generated", "no trace", "inconclusive", "without a verdict", "unreadable")
@@ -69,7 +70,7 @@ def _named(prediction, names: dict):
     name = names.get(prediction.path)
     if name is None:
         return prediction
-    error = prediction.error.replace(prediction.path, name)
+    error = prediction.error.replace(visible(prediction.path), name)
     return dataclasses.replace(prediction, path=name, error=error)
 
 
@@ -90,7 +91,7 @@ def _line(prediction, profile) -> None:
         _print(f"{'–':>11}  {'unreadable':12}  {prediction.error}")
         return
     verdict = prediction.verdict or "–"
-    _print(f"{prediction.probability:11.4f}  {verdict:12}  {prediction.path}")
+    _print(f"{prediction.probability:11.4f}  {verdict:12}  {visible(prediction.path)}")
     for reason in prediction.reasons if prediction.verdict else ():
         _print_below(reason)
     for claim in prediction.history.claims:
@@ -143,4 +144,4 @@ def _csv_line(prediction, profile) -> None:
 
 
 def _write_csv(cells) -> None:
-    csv.writer(sys.stdout, lineterminator="\n").writerow(cells)
+    csv.writer(sys.stdout, lineterminator="\n").writerow(map(cell, cells))

@@ -32,7 +32,7 @@ LEVELS = [
         "npr_keras.locks",
         "npr_keras.limits",
     ],
-    ["npr_keras.settings", "npr_keras.tables", "npr_keras.packages"],
+    ["npr_keras.visible", "npr_keras.settings", "npr_keras.tables", "npr_keras.packages"],
     ["npr_keras.errors"],
 ]
 LEVEL = {package: depth for depth, packages in enumerate(LEVELS) for package in packages}
@@ -116,7 +116,7 @@ def test_no_module_imports_itself_by_way_of_others():
 # What a view may know of the library: reports, tables and settings, and what a finding says of itself.
 SHOWN = (
     "npr_keras.report", "npr_keras.ablation.tables", "npr_keras.evaluation.differences", "npr_keras.errors",
-    "npr_keras.settings", "npr_keras.packages", "npr_keras.profile", "npr_keras.scoring.rows",
+    "npr_keras.settings", "npr_keras.packages", "npr_keras.visible", "npr_keras.profile", "npr_keras.scoring.rows",
     "npr_keras.verdict", "npr_keras.evaluation.calibrate", "npr_keras.evaluation.robustness.condition_name",
     "npr_keras.forensics.check.SMALLEST", "npr_keras.data.records.count_labels",
 )  # fmt: skip

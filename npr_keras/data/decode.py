@@ -23,6 +23,7 @@ from npr_keras.data.declared import FORMATS, within_limits
 from npr_keras.data.structure import whole
 from npr_keras.errors import UnreadableImageError
 from npr_keras.limits import MOST_BYTES, MOST_SIDE
+from npr_keras.visible import visible
 
 
 def decode(source: str | os.PathLike | bytes) -> np.ndarray:
@@ -38,7 +39,7 @@ def decode(source: str | os.PathLike | bytes) -> np.ndarray:
         UnreadableImageError: If the file is missing, empty, truncated or damaged where it matters (see
             `npr_keras.data.structure`), not an image, or beyond a limit of `npr_keras.limits`.
     """
-    name = "the image" if isinstance(source, bytes) else os.fspath(source)
+    name = "the image" if isinstance(source, bytes) else visible(source)
     try:
         data = source if isinstance(source, bytes) else read_file(source)
         within_limits(data)
@@ -60,7 +61,7 @@ def read_image_file(path: str | os.PathLike) -> bytes:
         return read_file(path)
     except (OSError, ValueError) as error:
         raise UnreadableImageError(
-            f"Cannot read {os.fspath(path)}: {_reason(error, path)}"
+            f"Cannot read {visible(path)}: {_reason(error, path)}"
         ) from error
 
 
@@ -197,4 +198,4 @@ def load(source: str | os.PathLike | bytes, protocol: Preprocessing) -> np.ndarr
     except UnreadableImageError as error:
         if isinstance(source, bytes):
             raise
-        raise UnreadableImageError(f"Cannot use {os.fspath(source)}: {error}") from error
+        raise UnreadableImageError(f"Cannot use {visible(source)}: {error}") from error

@@ -16,6 +16,7 @@ from npr_keras.data.manifest import SPLITS, is_manifest
 from npr_keras.data.records import ImageSet, Record, Source, count_labels
 from npr_keras.data.walk import Skipped, identity
 from npr_keras.errors import DataError, LayoutError, UnknownClassError
+from npr_keras.visible import visible
 
 
 def find_source(
@@ -168,7 +169,7 @@ def _sets(found, root, pool: bool) -> list[ImageSet]:
         depth = 0 if pool else _set_depth(one.parts, deepest)
         sets.setdefault(one.parts[:depth], []).extend(one.records("/".join(one.parts[depth:])))
     result = [
-        ImageSet("/".join(parts) or Path(root).resolve().stem, _by_path(records))
+        ImageSet(visible("/".join(parts) or Path(root).resolve().stem), _by_path(records))
         for parts, records in sorted(sets.items())
     ]
     return [s for s in result if s.records]

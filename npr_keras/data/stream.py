@@ -14,6 +14,7 @@ from npr_keras.data.pipeline import choose_pipeline, import_tensorflow, worker_c
 from npr_keras.data.records import Record
 from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import UnreadableImageError
+from npr_keras.visible import visible
 
 
 def stream_pixels(
@@ -69,11 +70,11 @@ def _load_or_reason(path, protocol, change=None, index=0):
     try:
         pixels = change(pixels, index)
     except (OSError, ValueError) as error:  # larger than a format can be, say
-        return f"Cannot use {path}: {error}"
+        return f"Cannot use {visible(path)}: {error}"
     try:
         return preprocess(pixels, protocol)
     except UnreadableImageError as error:
-        return f"Cannot use {path}: {error}"
+        return f"Cannot use {visible(path)}: {error}"
 
 
 def _stream_tf(records, protocol, unreadable):

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from npr_keras.errors import DataError
+from npr_keras.visible import visible
 
 # Endings of what `decode.FORMATS` reads. Other files are looked into.
 EXTENSIONS = frozenset([
@@ -102,8 +103,10 @@ def walk(
         path = waiting.pop()
         key = identity(path)
         if key in seen:
-            where = f" as {seen[key]}" if seen[key] else ", above it"
-            skipped.named[path] = f"{path}: the same folder was met before{where}; passed over"
+            where = f" as {visible(seen[key])}" if seen[key] else ", above it"
+            skipped.named[path] = (
+                f"{visible(path)}: the same folder was met before{where}; passed over"
+            )
             continue
         seen[key] = path
         children, files = list_folder(path, skipped)
@@ -116,7 +119,7 @@ def identity(folder: str) -> tuple[int, int]:
     try:
         status = os.stat(folder)
     except OSError as error:
-        raise DataError(f"Cannot list the folder {folder}: {error.strerror}") from error
+        raise DataError(f"Cannot list the folder {visible(folder)}: {error.strerror}") from error
     return status.st_dev, status.st_ino
 
 
@@ -132,14 +135,14 @@ def list_folder(folder: str, skipped: Skipped | None = None) -> tuple[list[str],
         with os.scandir(folder) as entries:
             found = sorted((e for e in entries if not e.name.startswith(".")), key=lambda e: e.name)
     except OSError as error:
-        raise DataError(f"Cannot list the folder {folder}: {error.strerror}") from error
+        raise DataError(f"Cannot list the folder {visible(folder)}: {error.strerror}") from error
     for entry in found:
         try:
             status = entry.stat()
             mode = status.st_mode
         except OSError as error:  # a link to nowhere, or to itself
             if skipped is not None:
-                skipped.named[entry.path] = f"{entry.path}: {error.strerror}; passed over"
+                skipped.named[entry.path] = f"{visible(entry.path)}: {error.strerror}; passed over"
             continue
         hard = stat.S_ISREG(mode) and status.st_nlink > 1
         if skipped is not None and (hard or entry.is_symlink()):
@@ -148,7 +151,9 @@ def list_folder(folder: str, skipped: Skipped | None = None) -> tuple[list[str],
             children.append(entry.name)
         elif not stat.S_ISREG(mode):
             if skipped is not None:
-                skipped.named[entry.path] = f"{entry.path}: not a regular file; passed over"
+                skipped.named[entry.path] = (
+                    f"{visible(entry.path)}: not a regular file; passed over"
+                )
         elif is_image(entry.path):
             files.append(entry.name)
         elif skipped is not None:

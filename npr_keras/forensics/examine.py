@@ -13,6 +13,7 @@ from npr_keras.errors import UnreadableImageError
 from npr_keras.forensics.evidence import Evidence, weigh
 from npr_keras.forensics.history import History, pixel_history, read_history
 from npr_keras.limits import MOST_SCORED
+from npr_keras.visible import visible
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def examine(source: str | os.PathLike | bytes | np.ndarray, protocol: Preprocess
     try:
         return examine(data, protocol)
     except UnreadableImageError as error:
-        path, text = os.fspath(source), str(error)
+        path, text = visible(source), str(error)
         reason = text.removeprefix("Cannot read the image: ")
         said = f"Cannot read {path}: {reason}" if reason != text else f"Cannot use {path}: {text}"
         raise UnreadableImageError(said) from error

@@ -27,6 +27,7 @@ from npr_keras.report.tables import (
     suite_titles,
     with_interval,
 )
+from npr_keras.visible import visible
 
 MISTAKES = 8  # of either kind, shown for each detector
 _THUMBNAIL = 160  # pixels, the longer side
@@ -43,7 +44,9 @@ def html_page(report: dict, evaluations: Sequence[Evaluation]) -> str:
     import jinja2
 
     text = resources.files("npr_keras.report").joinpath("page.html").read_text("utf-8")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_harmless
+    )
     return environment.from_string(text).render(
         report=report,
         models=[_model(*pair) for pair in zip(report["models"], evaluations, strict=True)],
@@ -181,3 +184,8 @@ def _thumbnail(path: str):
 
 def _data_uri(data: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _harmless(value):
+    """What stands in the page: names of files have no control characters there. Drawings are whole."""
+    return visible(value, lines=True) if type(value) is str else value

@@ -13,6 +13,7 @@ from pathlib import Path
 from npr_keras.atomic import write_text
 from npr_keras.errors import ConfigError
 from npr_keras.packages import require
+from npr_keras.visible import cell, visible
 
 DRAWN = (".png", ".svg")
 _ESCAPES = {
@@ -67,7 +68,7 @@ def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def latex_text(text: str) -> str:
     """Nothing in a name is a command."""
-    return "".join(_ESCAPES.get(c, c) for c in text)
+    return "".join(_ESCAPES.get(c, c) for c in visible(text))
 
 
 def latex_number(text: str) -> str:
@@ -110,5 +111,5 @@ def csv_text(rows: Sequence[dict]) -> str:
     writer.writeheader()
     for row in rows:
         empty = {k: "" for k, v in row.items() if isinstance(v, float) and math.isnan(v)}
-        writer.writerow(row | empty)
+        writer.writerow({k: cell(v) for k, v in (row | empty).items()})
     return text.getvalue()

@@ -19,6 +19,7 @@ from npr_keras.errors import DataError, UnreadableImageError
 from npr_keras.forensics.examine import Examined, examine
 from npr_keras.scoring.loop import scored
 from npr_keras.verdict import Prediction, conclude
+from npr_keras.visible import visible
 
 _AHEAD = 4  # images that are loaded while others are scored
 
@@ -135,15 +136,15 @@ def expand(paths, skipped: Skipped | None = None) -> Iterator[tuple[str, str, st
             yield path, path, str(error)
             continue
         if not count:
-            yield path, path, f"No image files in the folder {path}"
+            yield path, path, f"No image files in the folder {visible(path)}"
 
 
 def _unusable(path: str) -> str:
     """Why a path that is no folder cannot be an image; "" where it can."""
     if "://" in path[:12]:
-        return f"{path}: addresses are not fetched. Download the original file, and give its path."
+        return f"{visible(path)}: addresses are not fetched. Download the original file, and give its path."
     if not os.path.lexists(path):
-        return f"No such file or folder: {path}"
+        return f"No such file or folder: {visible(path)}"
     if os.path.exists(path) and not os.path.isfile(path):
-        return f"{path}: not a regular file"
+        return f"{visible(path)}: not a regular file"
     return archive_hint(path)

@@ -12,6 +12,7 @@ from npr_keras.data.unreadable import Unreadable
 from npr_keras.errors import CheckpointError
 from npr_keras.scoring.loop import Predictor, scored
 from npr_keras.scoring.score_log import ScoreLog
+from npr_keras.visible import visible
 
 
 def score_records(
@@ -63,7 +64,7 @@ def score_records(
             logits[indices] = predictor.predict_files(paths)
             for path, logit in zip(paths, logits[indices], strict=True):
                 if np.isnan(logit):
-                    unreadable.add(path, f"{path}: no score")
+                    unreadable.add(path, f"{visible(path)}: no score")
             if log:
                 log.append(indices, logits[indices])
             if progress:

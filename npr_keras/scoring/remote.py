@@ -15,6 +15,7 @@ from npr_keras.runtimes.exported import read_facts
 from npr_keras.runtimes.remote import is_kept, png_of
 from npr_keras.scoring.files import expand
 from npr_keras.verdict import Prediction, conclude
+from npr_keras.visible import visible
 
 
 def served_predictions(
@@ -49,7 +50,9 @@ def served_predictions(
         except UnreadableImageError as fault:
             reason = str(fault).removeprefix("Cannot read the image: ")
             known = error or reason.startswith("Cannot ")
-            waiting.append(Prediction(name, reason if known else f"Cannot read {name}: {reason}"))
+            waiting.append(
+                Prediction(name, reason if known else f"Cannot read {visible(name)}: {reason}")
+            )
         if len(waiting) >= batch_size:
             yield from _concluded(client, profile, waiting, batch_size)
             waiting = []
