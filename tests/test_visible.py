@@ -86,7 +86,15 @@ def test_reports(odd_set, invoke, tmp_path):
     for ending in ("md", "tex", "csv", "html"):
         path = tmp_path / f"report.{ending}"
         found = invoke(
-            "eval", "--model", "npr-lab", "--data", odd_set, "--max-unreadable", "20%", "--report", path
+            "eval",
+            "--model",
+            "npr-lab",
+            "--data",
+            odd_set,
+            "--max-unreadable",
+            "20%",
+            "--report",
+            path,
         )
         assert found.returncode == 0, found.stderr
         text = path.read_text("utf-8")

@@ -17,7 +17,7 @@ import numpy as np
 
 from npr_keras.config import TrainingConfig
 from npr_keras.data.augment import EpochPlan, is_spoilt, paired, plan_epoch, random_crop, spoil
-from npr_keras.data.decode import decode, resize
+from npr_keras.data.decode import decode, path_for_graph, resize
 from npr_keras.data.decoded import DecodedImages
 from npr_keras.data.pipeline import choose_pipeline, import_tensorflow, worker_count
 from npr_keras.data.records import Record
@@ -119,7 +119,7 @@ class TrainingImages:
         from npr_keras.data import graph
 
         size = self.config.crop
-        paths = tf.constant([os.fsencode(record.path) for record in self.records])
+        paths = tf.constant([path_for_graph(record.path) for record in self.records])
         labels = tf.constant([record.label for record in self.records], tf.float32)
 
         spoils = self.config.blur > 0 or self.config.jpeg > 0 or is_spoilt(self.config)

@@ -82,6 +82,17 @@ def read_file(path: str | os.PathLike) -> bytes:
     return Path(path).read_bytes()
 
 
+def path_for_graph(path: str | os.PathLike) -> bytes:
+    """A path for an operation that reads files, which knows no limit; b"", which it cannot read, for a
+    file that is beyond one."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return b""
+    fits = stat.S_ISREG(status.st_mode) and status.st_size <= MOST_BYTES
+    return os.fsencode(path) if fits else b""
+
+
 def _reason(error: Exception, source) -> str:
     empty = len(source) == 0 if isinstance(source, bytes) else _is_empty_file(source)
     if empty:

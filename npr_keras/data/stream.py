@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from npr_keras.config import Preprocessing
 from npr_keras.data.ahead import load_ahead
-from npr_keras.data.decode import decode, load, preprocess
+from npr_keras.data.decode import decode, load, path_for_graph, preprocess
 from npr_keras.data.pipeline import choose_pipeline, import_tensorflow, worker_count
 from npr_keras.data.records import Record
 from npr_keras.data.unreadable import Unreadable
@@ -84,7 +83,7 @@ def _stream_tf(records, protocol, unreadable):
     def load_image(index, path):
         return index, graph.preprocess(graph.decode(tf.io.read_file(path)), protocol)
 
-    paths = [os.fsencode(record.path) for record in records]
+    paths = [path_for_graph(record.path) for record in records]
     dataset = tf.data.Dataset.from_tensor_slices(paths).enumerate()
     dataset = dataset.map(load_image, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     dataset = dataset.ignore_errors().prefetch(tf.data.AUTOTUNE)

@@ -48,9 +48,11 @@ class ScoreLog:
         if self.path.exists():
             data = self.path.read_bytes()
             rows = np.frombuffer(data[: len(data) - len(data) % _ROW.itemsize], _ROW)
+            # A disk may give back anything; two processes may keep the same scores, each its own.
+            rows = rows[(rows["index"] >= 0) & (rows["index"] < self._count)]
             logits[rows["index"]] = rows["logit"]
             if len(data) % _ROW.itemsize:
-                os.truncate(self.path, len(rows) * _ROW.itemsize)
+                os.truncate(self.path, len(data) // _ROW.itemsize * _ROW.itemsize)
         return logits
 
     def append(self, indices: Sequence[int], logits: np.ndarray) -> None:

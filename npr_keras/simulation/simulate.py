@@ -17,6 +17,7 @@ from npr_keras.atomic import replacing, write_text
 from npr_keras.data.decode import decode
 from npr_keras.data.pipeline import worker_count
 from npr_keras.errors import ConfigError, RunError
+from npr_keras.locks import locked
 from npr_keras.simulation.generator import build_autoencoder, train_autoencoder
 from npr_keras.simulation.photographs import FolderPhotographs, embedded_photograph
 from npr_keras.simulation.plan import FORMAT, SIMULATION_FILE, SimulationConfig
@@ -81,11 +82,15 @@ def simulate(
     """
     out = Path(out)
     photographs = _Photographs(out, config)
+    with locked(out, "making pictures", name=".simulation.lock"):
+        return _simulated(out, config, photographs, progress or (lambda *_: None))
+
+
+def _simulated(out: Path, config: SimulationConfig, photographs: _Photographs, progress) -> dict:
     report = _begin(out, config, photographs.fingerprint)
     pairs = list(_pairs(out, config))
     if "networks" in report and all(pair.exists() for pair in pairs):
         return report
-    progress = progress or (lambda *_: None)
     generators = _generators(out, config, photographs, pairs, progress)
     figures: dict[str, list[tuple[float, float, float]]] = {name: [] for name in config.networks}
     with ThreadPoolExecutor(worker_count()) as pool:
