@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
+import re
+import socket
 import uuid
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +19,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """Gives a temporary path beside `path` and, when the block ends well, renames it to `path`.
 
     The data reaches the disk before the name does. A block that fails leaves `path` as it was and
-    nothing else behind; a killed process can leave a hidden file that ends like `path`.
+    nothing else behind; what a killed process left there goes when the next one writes.
 
     Example:
         >>> with replacing("scores.csv") as temporary:
@@ -24,7 +28,8 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "No such folder", os.fspath(path.parent))
-    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}.{path.name}")
+    _clean(os.path.abspath(path.parent))
+    temporary = path.with_name(f".{owner()}-{uuid.uuid4().hex[:6]}.{path.name}")
     try:
         try:
             yield temporary
@@ -38,6 +43,40 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+_TEMPORARY = re.compile(r"\.([0-9a-f]{8}-\d+-)[0-9a-f]{6}\..+")
+
+
+def owner() -> str:
+    """This machine and this process, as they stand in names: others may write into the same folder."""
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}-{os.getpid()}"
+
+
+def is_abandoned(name: str) -> bool:
+    """Whether a name begins with an `owner` of this machine that is no more."""
+    host, _, rest = name.partition("-")
+    process = rest.partition("-")[0]
+    if host != owner().partition("-")[0] or not process.isdecimal() or os.name != "posix":
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # another user's; no number of a process
+        return False
+    return False
+
+
+@functools.lru_cache(maxsize=4096)
+def _clean(folder: str) -> None:
+    """Removes temporary files of this machine's processes that are no more, once for each folder."""
+    with os.scandir(folder) as entries:
+        found = [(e.path, _TEMPORARY.fullmatch(e.name)) for e in entries]
+    for path, match in found:
+        if match and is_abandoned(match[1]):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

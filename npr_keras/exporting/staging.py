@@ -6,23 +6,22 @@ import contextlib
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from npr_keras.atomic import is_abandoned, owner
 from npr_keras.errors import ExportError
 
 _STAGING = ".exporting-"
-_DAY = 86_400  # seconds
 
 
 @contextlib.contextmanager
 def staging(folder: Path) -> Iterator[Path]:
     """A hidden folder for what is not checked yet; gone at the end, however it ends."""
-    for left in folder.glob(f"{_STAGING}*"):  # by processes that were killed, long ago
-        if time.time() - left.stat().st_mtime > _DAY:
+    for left in folder.glob(f"{_STAGING}*"):
+        if is_abandoned(left.name.removeprefix(_STAGING)):
             shutil.rmtree(left, ignore_errors=True)
-    path = Path(tempfile.mkdtemp(prefix=_STAGING, dir=folder))
+    path = Path(tempfile.mkdtemp(prefix=f"{_STAGING}{owner()}-", dir=folder))
     try:
         yield path
     finally:

@@ -1,11 +1,12 @@
 """How artefacts get their names, with others about and after interruptions."""
 
 import os
+import subprocess
 import sys
-import time
 
 import pytest
 
+from npr_keras.atomic import owner
 from npr_keras.errors import CheckpointError, ExportError, MissingPackageError
 from npr_keras.exporting.export import export_detector
 from npr_keras.exporting.staging import publish_file, publish_version, size_of, staging
@@ -42,14 +43,17 @@ def test_another_process_takes_the_number(tmp_path, monkeypatch):
 
 
 def test_each_is_made_in_a_folder_of_its_own(tmp_path):
-    old = tmp_path / ".exporting-killed"
+    gone = subprocess.Popen([sys.executable, "-c", ""])  # a process that is no more
+    gone.wait()
+    old = tmp_path / f".exporting-{owner().partition('-')[0]}-{gone.pid}-x"
     old.mkdir()
-    os.utime(old, (time.time() - 1e6,) * 2)
+    theirs = tmp_path / f".exporting-00000000-{gone.pid}-x"  # another machine's
+    theirs.mkdir()
     with staging(tmp_path) as one, staging(tmp_path) as other:
         assert one != other
         assert not old.exists()
         (one / "model.onnx").write_text("unfinished")
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [theirs]
 
 
 @pytest.mark.parametrize("interrupted", [1, 2])

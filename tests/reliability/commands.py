@@ -100,8 +100,9 @@ def main(files="1000", seed="0"):
             found = complaints(code, out, err, seconds, memory, allowed)
             said = ""
             if form:
-                said = f"{rows_of(out, form)} of {files} files"
-                if rows_of(out, form) < int(files):
+                passed = sum(map(int, re.findall(r"passed over, not images: (\d+)", err)))
+                said = f"{rows_of(out, form)} of {files} files, {passed} passed over"
+                if rows_of(out, form) + passed < int(files):
                     found.append("files that nothing is said of")
             wrong += bool(found)
             print(
