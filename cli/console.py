@@ -107,6 +107,12 @@ def warn_left_out(reasons: dict[str, str], why: str = "unreadable and ") -> None
     warn("\n".join([f"{count} {why}left out:", *named, *more]))
 
 
+def warn_not_kept(failure: str) -> None:
+    """Says that scores were not kept meanwhile, and why; nothing where they were."""
+    if failure:
+        warn(f"scores were not kept meanwhile ({failure}): broken off, it would have begun anew.")
+
+
 def progress_bar():
     """Progress on stderr: a bar on a terminal, gone when done; elsewhere a line a minute."""
     from rich.progress import (

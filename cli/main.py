@@ -112,7 +112,7 @@ class _Commands(click.Group):
                 _leave_pipe(ctx)
             if not error.strerror:
                 raise
-            name = f": {error.filename}" if error.filename else ""
+            name = f": {error.filename}" if error.filename else " (while writing the output)"
             raise click.ClickException(f"{error.strerror}{name}") from error
 
 

@@ -148,6 +148,7 @@ def evaluate_and_show(
     import_tensorflow_quietly()
     from npr_keras.cache import cache_folder
     from npr_keras.scoring.score_log import ScoreLogs
+    from npr_keras_cli.console import warn_not_kept
 
     predictors = {model: open_quietly(model) for model in models}  # before minutes of anything else
     if suite:
@@ -167,6 +168,7 @@ def evaluate_and_show(
     report = _report(evaluations, suite or data, found_on, left_out, command_line())
     for path in reports:
         write_report(report, evaluations, path)
+    warn_not_kept(keeper.failure)
     keeper.remove()
     if form:
         click.echo(json_text(report) if form == "json" else csv_report(report), nl=False)

@@ -65,7 +65,7 @@ def command(
     from npr_keras.errors import LayoutError
     from npr_keras.report.text import DRAWN, check_path
     from npr_keras.tables import standard_conditions
-    from npr_keras_cli.console import progress_bar, warn, warn_left_out
+    from npr_keras_cli.console import progress_bar, warn, warn_left_out, warn_not_kept
     from npr_keras_cli.inputs import sets_in
     from npr_keras_cli.robustness_view import draw, show_robustness
 
@@ -122,4 +122,5 @@ def command(
     if figure:
         draw(found, figure)
     show_robustness(found, form, model if stored else None)
+    warn_not_kept(keeper.failure)
     keeper.remove()

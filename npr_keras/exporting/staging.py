@@ -21,7 +21,10 @@ def staging(folder: Path) -> Iterator[Path]:
     for left in folder.glob(f"{_STAGING}*"):
         if is_abandoned(left.name.removeprefix(_STAGING)):
             shutil.rmtree(left, ignore_errors=True)
-    path = Path(tempfile.mkdtemp(prefix=f"{_STAGING}{owner()}-", dir=folder))
+    try:
+        path = Path(tempfile.mkdtemp(prefix=f"{_STAGING}{owner()}-", dir=folder))
+    except OSError as error:  # nobody knows that name
+        raise OSError(error.errno, error.strerror, os.fspath(folder)) from error
     try:
         yield path
     finally:

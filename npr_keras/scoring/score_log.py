@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Sequence
@@ -19,7 +20,8 @@ class ScoreLog:
     """A file of (index, logit) pairs, only ever appended to.
 
     A process killed while it writes leaves at most one cut row at the end, which is dropped.
-    Images that could not be read are not kept: they are tried again.
+    Images that could not be read are not kept: they are tried again. Where nothing can be written,
+    nothing is kept, and `failure` says why.
 
     Args:
         folder: Where such files lie; made when needed.
@@ -41,6 +43,7 @@ class ScoreLog:
             digest.update(repr(entry).encode("utf-8", "surrogateescape"))
         self.path = Path(folder, f"{digest.hexdigest()[:24]}.scores")
         self._count = len(records)
+        self.failure = ""
 
     def read(self) -> np.ndarray:
         """float32 logits, (n,), NaN where there is none yet."""
@@ -59,13 +62,19 @@ class ScoreLog:
         """Keeps the scores of a batch: (b,), (b,)."""
         rows = np.empty(len(indices), _ROW)
         rows["index"], rows["logit"] = indices, logits
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "ab") as file:
-            file.write(rows.tobytes())
+        if self.failure:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.path, "ab") as file:
+                file.write(rows.tobytes())
+        except OSError as error:  # what can be made again is not worth an evaluation
+            self.failure = f"{error.strerror}: {error.filename or self.path}"
 
     def remove(self) -> None:
         """Forgets them: the evaluation is done."""
-        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not there, or in a folder that is not ours
+            self.path.unlink()
 
 
 class ScoreLogs:
@@ -83,6 +92,11 @@ class ScoreLogs:
         """See `ScoreLog`."""
         self.files.append(ScoreLog(self.folder, model, records, protocol))
         return self.files[-1]
+
+    @property
+    def failure(self) -> str:
+        """Why scores were not kept; "" where they were."""
+        return next((kept.failure for kept in self.files if kept.failure), "")
 
     def remove(self) -> None:
         """Forgets them all."""

@@ -9,7 +9,7 @@ pictures byte by byte. After every kill each file that is there has to be whole,
 at the end. Prints a line for each command, and ends with 1 if one differed.
 """
 
-import contextlib
+import csv
 import json
 import os
 import random
@@ -27,7 +27,17 @@ from PIL import Image
 
 TOOL = Path(sys.executable).with_name("npr-keras")
 LOCKS = (".training.lock", ".simulation.lock", ".lock")
-_TIMES = ("time", "seconds", "date", "created", "started", "took", "images_per_second", "rate")
+_TIMES = (
+    "time",
+    "seconds",
+    "date",
+    "created",
+    "started",
+    "took",
+    "images_per_second",
+    "rate",
+    "img",
+)
 
 
 def make_images(folder, count, seed=0):
@@ -60,7 +70,7 @@ def commands(base, work):
     some = ["--data", source / "val"]
     return {
         "train": [train],
-        "train --cache --draws": [[*train, "--cache", work / "cache", "--draws", "2"]],
+        "train --cache --draws": [[*train, "--cache", work / "cache", "--draws", "2", "--detector", "lab"]],
         "ablate": [["ablate", "--grid", "scale", "--only", "scale-1-3,scale-1", "--source", source, *some,
                     "--seeds", "1", "--set", "epochs=1", "--set", "crop=64", "--set", "resize=none",
                     "--out", work / "ablation"]],
@@ -96,9 +106,9 @@ def state(folder):
     for path in sorted(Path(folder).rglob("*")):
         # A version of its own for each time that it got there: all of them are whole, and alike.
         name = re.sub(r"^\d+/", "version/", path.relative_to(folder).as_posix())
-        if not path.is_file() or path.name in LOCKS or "/logs/" in name or name.endswith(".log"):
-            continue
-        found[name] = contents(path)
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file() and not hidden and "/logs/" not in name:
+            found[name] = contents(path)
     return found
 
 
@@ -114,13 +124,12 @@ def contents(path):
             return known
     if path.suffix == ".json":
         return timeless(json.loads(path.read_text()))
-    if path.suffix in (".png", ".csv", ".tex"):
-        with contextlib.suppress(AttributeError):
-            if path.suffix == ".png":
-                Image.open(path).load()
-        return path.read_bytes() if path.suffix != ".csv" else "\n".join(
-            line for line in path.read_text().splitlines() if "seconds" not in line
-        )  # fmt: skip
+    if path.suffix == ".csv":
+        with open(path, newline="") as file:
+            return [timeless(row) for row in csv.DictReader(file)]
+    if path.suffix == ".png":
+        Image.open(path).load()
+        return path.read_bytes()
     return path.stat().st_size > 0
 
 
