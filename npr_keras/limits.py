@@ -13,6 +13,10 @@ MOST_PIXELS = (
     200_000_000  # of the largest frame that a file declares; today's largest cameras' 200 MP
 )
 MOST_SIDE = 1 << 16  # pixels; what runs detectors is not made for longer ones
+# RGB bytes for one of the file, of more than 4 megapixels. Photographs grow 10 to 250 times, a white
+# JPEG 170; what grows more is one colour, says nothing, and costs as much as a photograph.
+MOST_GROWTH = 1000
+GROWTH_FROM = 4_000_000  # pixels
 MOST_PARTS = 1 << 20  # chunks and blocks of an image file: each costs a microsecond or so
 MOST_SCANS = 100  # of a JPEG, ten in honest ones: each goes over all of the picture again
 MOST_SCORED = (

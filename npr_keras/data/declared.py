@@ -11,7 +11,14 @@ from typing import NamedTuple
 from PIL import Image
 
 from npr_keras.data.structure import PNG_SIGNATURE
-from npr_keras.limits import MOST_PARTS, MOST_PIXELS, MOST_SCANS, MOST_SIDE
+from npr_keras.limits import (
+    GROWTH_FROM,
+    MOST_GROWTH,
+    MOST_PARTS,
+    MOST_PIXELS,
+    MOST_SCANS,
+    MOST_SIDE,
+)
 
 # Formats that carry photographs, as far as this Pillow was built with them. It knows more, some of
 # which start other programs (EPS).
@@ -87,6 +94,11 @@ def within_limits(data: bytes, most_total: int | None = None) -> Declared:
         raise ValueError(f"a side of {side:,} pixels, more than the {MOST_SIDE:,} that are decoded")
     if largest > MOST_PIXELS:
         raise ValueError(f"{largest:,} pixels, more than the {MOST_PIXELS:,} that are decoded")
+    if largest > GROWTH_FROM and 3 * largest > MOST_GROWTH * len(data):
+        raise ValueError(
+            f"{largest:,} pixels in {len(data):,} bytes: it grows {3 * largest // len(data):,} times, "
+            f"more than the {MOST_GROWTH:,} that are decoded"
+        )
     return found
 
 

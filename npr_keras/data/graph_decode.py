@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from npr_keras.limits import MOST_PIXELS, MOST_SIDE
+from npr_keras.limits import GROWTH_FROM, MOST_GROWTH, MOST_PIXELS, MOST_SIDE
 
 _GREY_PALETTE = np.repeat(np.arange(256, dtype=np.uint8), 4).reshape(256, 4)
 _GREY_PALETTE[:, 3] = 0
@@ -72,7 +72,9 @@ def _is_too_large(data, starts_with):
         ],
         default=lambda: tf.zeros([2], tf.int64),
     )
-    return (tf.reduce_max(sides) > MOST_SIDE) | (tf.reduce_prod(sides) > MOST_PIXELS)
+    area, size = tf.reduce_prod(sides), tf.strings.length(data)
+    grows = (area > GROWTH_FROM) & (3 * area > MOST_GROWTH * tf.cast(size, tf.int64))
+    return (tf.reduce_max(sides) > MOST_SIDE) | (area > MOST_PIXELS) | grows
 
 
 def _decode_jpeg(data, alone):

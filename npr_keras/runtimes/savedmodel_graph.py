@@ -44,6 +44,8 @@ class ServedDetector(tf.Module):
         self._has_positions = detector.has_positions
         self._kernel, self._bias = head_weights(dense)
         self._tiling = facts.tiling
+        fixed = detector.preprocessing.fixed_size
+        self._most = MOST_SCORED if self._tiling or fixed else MOST_UNTILED
         self.protocol = detector.preprocessing
         self._facts = facts.to_json()
         self.calibration = detector.profile.calibration_for(self.protocol)
@@ -55,12 +57,34 @@ class ServedDetector(tf.Module):
 
     def logits(self, pixels):
         """Logits, (B,), of any batch: none of an empty one, NaN for fewer than 2 x 2 pixels."""
-        shape = tf.shape(pixels)
-        return tf.cond(
-            (shape[0] > 0) & (tf.minimum(shape[1], shape[2]) >= 2),
-            lambda: self.score(pixels)[1],
-            lambda: tf.fill(shape[:1], np.float32(np.nan)),
+        shape = tf.shape(pixels, tf.int64)
+        area = shape[1] * shape[2]
+        with tf.control_dependencies([tf.debugging.Assert(area <= self._most, ["too large"])]):
+            pixels = tf.identity(pixels)
+        return tf.case(
+            [
+                (
+                    (shape[0] == 0) | (tf.minimum(shape[1], shape[2]) < 2),
+                    lambda: tf.fill(shape[:1], np.float32(np.nan)),
+                ),
+                (
+                    (area > MOST_WHOLE) & (self._tiling is not None),
+                    lambda: tf.map_fn(
+                        self._in_tiles,
+                        pixels,
+                        parallel_iterations=1,
+                        fn_output_signature=tf.TensorSpec([], tf.float32),
+                    ),
+                ),
+            ],
+            default=lambda: self.score(pixels)[1],
         )
+
+    def _in_tiles(self, pixels):
+        """The logit of one image, (H, W, 3), of any numbers."""
+        if not self._tiling:
+            return tf.constant(np.nan)  # in no branch that is taken
+        return logit_in_tiles(lambda part: self._map(self.score(part)[0]), pixels, self._tiling)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="images")])
     def images(self, images):
@@ -126,11 +150,10 @@ class ServedDetector(tf.Module):
         """
         count = tf.shape(images)[0]
         size = self.protocol.fixed_size
-        most = MOST_SCORED if self._tiling or size else MOST_UNTILED
 
         def load(index, data):
             pixels = graph.preprocess(graph.decode(unwrap(data), alone=True), self.protocol)
-            fits = tf.size(pixels, tf.int64) <= 3 * most
+            fits = tf.size(pixels, tf.int64) <= 3 * self._most
             with tf.control_dependencies([tf.debugging.Assert(fits, ["too large"])]):
                 pixels = tf.identity(pixels)
             if size:
@@ -145,13 +168,8 @@ class ServedDetector(tf.Module):
         def score_one(pixels):
             if not self._tiling:
                 return score_whole(pixels)
-            return tf.cond(
-                tf.size(pixels) > 3 * MOST_WHOLE,
-                lambda: logit_in_tiles(
-                    lambda part: self._map(self.score(part)[0]), pixels, self._tiling
-                ),
-                lambda: score_whole(pixels),
-            )
+            large = tf.size(pixels) > 3 * MOST_WHOLE
+            return tf.cond(large, lambda: self._in_tiles(pixels), lambda: score_whole(pixels))
 
         def score_serialised(text):
             pixels = tf.io.parse_tensor(text, tf.uint8)

@@ -12,7 +12,7 @@ def logit_in_tiles(activation, pixels, tiling: tuple[int, int], tile: int = TILE
 
     Args:
         activation: From float32 (1, h, w, 3) to a map of logits, (1, h', w').
-        pixels: uint8, (H, W, 3).
+        pixels: (H, W, 3), integers or floats.
         tiling: Stride and halo in pixels.
         tile: Pixels a side, a multiple of the stride.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from npr_keras.data.declared import within_limits
 from npr_keras.errors import ServingError
-from npr_keras.limits import MOST_SERVED
+from npr_keras.limits import MOST_SERVED, MOST_SIDE
 from npr_keras.server.batching import Batcher
 from npr_keras.server.metrics import Metrics
 from npr_keras.server.models import Models
@@ -19,7 +19,7 @@ from npr_keras.server.rest_json import require_few
 from npr_keras.server.servable import DEFAULT_SIGNATURE
 
 INTERNAL_ERROR = "An error of the server's own; its log says more."
-_LARGE = 4_000_000  # pixels of an image that is run alone
+_LARGE = 1 << 21  # pixels of an image that is run alone
 _EXAMPLES = "inputs"  # of classify and regress
 
 
@@ -137,11 +137,11 @@ class Service:
         for name, array in arrays.items():
             if array.dtype.kind != "O" and array.ndim == 4:
                 _, height, width, _ = array.shape
-                if height * width > self.max_pixels:
+                if height * width > self.max_pixels or max(height, width) > MOST_SIDE:
                     raise ServingError(
                         "INVALID_ARGUMENT",
                         f"{name}: {width} x {height} pixels are more than the {self.max_pixels:,} "
-                        "that are taken.",
+                        f"that are taken, or a side longer than {MOST_SIDE:,}.",
                     )
                 largest = max(largest, height * width)
         return largest

@@ -11,7 +11,7 @@ from PIL import Image
 from npr_keras.data.declared import Declared, declared
 from npr_keras.data.decode import decode
 from npr_keras.errors import UnreadableImageError
-from npr_keras.limits import MOST_PARTS, MOST_PIXELS, MOST_SCANS, MOST_SIDE
+from npr_keras.limits import GROWTH_FROM, MOST_PARTS, MOST_PIXELS, MOST_SCANS, MOST_SIDE
 
 
 def encoded(kind, sizes, **options):
@@ -97,6 +97,18 @@ def test_many_parts():
     jpeg = encoded("JPEG", [(16, 16)])
     with pytest.raises(UnreadableImageError, match="101 scans, more than the 100"):
         decode(jpeg[:-2] + b"\xff\xda" * MOST_SCANS + jpeg[-2:])
+
+
+def test_what_grows_too_much():
+    """A picture of one colour in a few bytes costs what a photograph costs, and says nothing."""
+    white = encoded("PNG", [(2400, 2000)], optimize=True)
+    assert decode(white).shape == (2000, 2400, 3)  # RGB grows 1,000 times at most: deflate's limit
+    few = png(2400, 2000)
+    with pytest.raises(
+        UnreadableImageError, match=r"4,800,000 pixels in \d+ bytes: it grows .* times"
+    ):
+        decode(few)
+    assert declared(png(1900, 2000)).largest < GROWTH_FROM  # small ones may
 
 
 def test_what_is_no_image():

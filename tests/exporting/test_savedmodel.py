@@ -160,16 +160,22 @@ def test_pictures_that_are_too_large(run_folder, tmp_path, monkeypatch):
     from npr_keras.exporting import export
     from npr_keras.runtimes import savedmodel_graph as savedmodel
 
-    monkeypatch.setattr(savedmodel, "MOST_SCORED", 100 * 100)
+    monkeypatch.setattr(savedmodel, "MOST_SCORED", 256 * 256)
     monkeypatch.setattr("npr_keras.exporting.verify.SHAPES", ((1, 64, 64), (2, 50, 70)))
     (made,) = export.export_detector(run_folder, out=tmp_path / "out")
     serve = tf.saved_model.load(made.path).signatures["serving_default"]
-    files = [tf.io.encode_png(np.zeros((n, 100, 3), np.uint8)).numpy() for n in (100, 102)]
+    files = [tf.io.encode_png(np.zeros((n, 256, 3), np.uint8)).numpy() for n in (256, 258)]
     assert serve(tf.constant(files))["valid"].numpy().tolist() == [True, False]
+    by_pixels = tf.saved_model.load(made.path).signatures["pixels"]
+    assert by_pixels(pixels=tf.zeros([2, 256, 256, 3], tf.uint8))["valid"].numpy().all()
+    with pytest.raises(tf.errors.InvalidArgumentError, match="too large"):
+        by_pixels(pixels=tf.zeros([1, 256, 258, 3], tf.uint8))
 
 
 def test_large_pictures_in_tiles(run_folder, tmp_path, monkeypatch):
     """Every format that can: the whole image's logit, encoded or not."""
+    import tensorflow as tf
+
     from npr_keras.exporting import export
     from npr_keras.runtimes import savedmodel_graph, tiles
     from npr_keras.runtimes.open import open_predictor
@@ -188,6 +194,9 @@ def test_large_pictures_in_tiles(run_folder, tmp_path, monkeypatch):
             Image.fromarray(pixels[0]).save(data, "PNG")
             encoded = predictor.predict_encoded([data.getvalue(), b"none"])
             np.testing.assert_allclose(encoded, [*whole, np.nan], rtol=1e-5, atol=1e-6)
+            sent = tf.constant(np.repeat(pixels, 2, 0))
+            answer = tf.saved_model.load(one.path).signatures["pixels"](pixels=sent)
+            np.testing.assert_allclose(answer["logit"], [*whole, *whole], rtol=1e-5, atol=1e-6)
         called = []
         inner = predictor._activation
         predictor._activation = lambda image, f=inner, c=called: c.append(1) or f(image)
