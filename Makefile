@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test slow lint golden docs pictures compatibility clean
+.PHONY: demo test slow lint golden docs pictures compatibility reliability audit clean
 
 # Two stamps: what the tool needs, and beyond it what tests and documentation need.
 $(VENV)/.default: pyproject.toml constraints.txt
@@ -34,6 +34,23 @@ slow: $(INSTALLED)
 	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2 -m "slow and not golden"
 	KERAS_BACKEND=torch $(BIN)/python -m pytest -n 2 -m "slow and every_backend and not golden"
 	JAX_DISABLE_MOST_OPTIMIZATIONS=1 KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m "slow and every_backend and not golden"
+
+# What takes an hour or more: 1,000 hostile files, 20 kills of every command, 20,000 requests, 10 million
+# inputs. See docs/reliability.md.
+reliability: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet atheris
+	$(BIN)/python tests/reliability/commands.py 1000
+	$(BIN)/python tests/reliability/kills.py 20
+	$(BIN)/npr-keras export npr-lab --out build/npr
+	$(BIN)/python tests/reliability/soak.py build/npr 20000
+	$(BIN)/python tests/reliability/soak.py build/npr 20000 30
+	cd build && for target in facts sizes image tensor rest manifest; do \
+		../$(BIN)/python ../tests/reliability/fuzz.py $$target -runs=2000000 || exit 1; done
+
+# Known holes in what is installed; asks the package index.
+audit: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --requirement constraints.txt
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -14,6 +14,8 @@ import click
 from npr_keras.errors import ConfigError
 from npr_keras.packages import BACKENDS, is_installed, require
 
+_GIVEN = frozenset(os.environ)  # before this process sets any
+
 
 def backend_option(function):
     """`--backend`, settled while the command line is parsed."""
@@ -91,10 +93,23 @@ def native_stderr_kept(python: bool = True):
         yield kept
 
 
-def open_quietly(model):
-    """`npr_keras.open_predictor`, without what its runtime writes to stderr."""
-    from npr_keras.runtimes.open import needs_tensorflow, open_predictor
+def is_backend_chosen() -> bool:
+    """Whether the user said what Keras is to run on, rather than anything that scores."""
+    source = click.get_current_context().get_parameter_source("backend")
+    return source is click.core.ParameterSource.COMMANDLINE or "KERAS_BACKEND" in _GIVEN
 
+
+def open_quietly(model, light=False):
+    """`npr_keras.open_predictor`, without what its runtime writes to stderr.
+
+    Args:
+        model: See there.
+        light: Whether NumPy alone may do, where it can (`npr_keras.runtimes.light`).
+    """
+    from npr_keras.runtimes.open import needs_tensorflow, open_light_predictor, open_predictor
+
+    if light and (predictor := open_light_predictor(model)):
+        return predictor
     if needs_tensorflow(model):
         import_tensorflow_quietly()
     with native_stderr_kept():

@@ -32,7 +32,13 @@ LEVELS = [
         "npr_keras.locks",
         "npr_keras.limits",
     ],
-    ["npr_keras.visible", "npr_keras.settings", "npr_keras.tables", "npr_keras.packages"],
+    [
+        "npr_keras.spectra",
+        "npr_keras.visible",
+        "npr_keras.settings",
+        "npr_keras.tables",
+        "npr_keras.packages",
+    ],
     ["npr_keras.errors"],
 ]
 LEVEL = {package: depth for depth, packages in enumerate(LEVELS) for package in packages}

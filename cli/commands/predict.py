@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from npr_keras_cli.backend import backend_option, open_quietly
+from npr_keras_cli.backend import backend_option, is_backend_chosen, open_quietly
 from npr_keras_cli.options import model_option, null_option, protocol_option
 
 
@@ -39,7 +39,7 @@ def command(paths, model, protocol, null, form, backend):
     from npr_keras_cli.standard_input import given_paths
 
     skipped = Skipped()
-    predictor = open_quietly(model)
+    predictor = open_quietly(model, light=not is_backend_chosen())
     protocol = protocol or predictor.preprocessing
     warn_of_pixels(predictor.profile, protocol)
     with given_paths(paths, null) as (files, names):

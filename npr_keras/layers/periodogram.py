@@ -8,12 +8,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from npr_keras import spectra
 from npr_keras.errors import ConfigError
 from npr_keras.layers.precision import as_float
-
-# Luma, and what blue and red differ from it by.
-_COLOURS = np.array([[0.299, 0.587, 0.114], [-0.299, -0.587, 0.886], [0.701, -0.587, -0.114]])
-FLOOR = 0.1  # of a power, below what rounding to whole levels leaves
 
 
 @keras.saving.register_keras_serializable(package="npr_keras")
@@ -71,46 +68,7 @@ class Periodogram(keras.layers.Layer):
 
     def spectra(self, inputs):
         """Before they are standardised: (B, side / 2 + 1, side / 2 + 1, 6)."""
-        n, bins = self.window, self.window // 2 + 1
-        x, windows = self.windows(inputs)
-        hann = np.hanning(n + 2)[1:-1]
-        angle = 2 * np.pi * np.outer(np.arange(n), np.arange(bins)) / n
-        cos, sin = (
-            ops.convert_to_tensor(f(angle) * hann[:, None], x.dtype) for f in (np.cos, np.sin)
-        )
-        # Vertical, then horizontal: of the four products, both signs of a frequency are made.
-        parts = []
-        for one in (cos, sin):
-            y = ops.transpose(ops.matmul(x, one), (0, 2, 1))
-            parts += [ops.matmul(y, cos), ops.matmul(y, sin)]
-        cc, cs, sc, ss = parts
-        power = ops.stack(
-            [ops.square(cc - ss) + ops.square(sc + cs), ops.square(cc + ss) + ops.square(sc - cs)],
-            1,
-        )
-        power = ops.reshape(power, (-1, 3, windows, 2, bins, bins))
-        mean = ops.log(ops.mean(power, axis=2) + FLOOR)
-        log = ops.mean(ops.log(power + FLOOR), axis=2)
-        found = ops.mean(ops.stack([mean, log], axis=2), axis=3)  # (B, 3, 2, bins, bins)
-        return ops.transpose(ops.reshape(found, (-1, 6, bins, bins)), (0, 2, 3, 1))
-
-    def windows(self, inputs):
-        """(B * 3 * windows, side, side), horizontal by vertical place, each less its mean; and windows.
-
-        Of each image the three colours, one behind the other.
-        """
-        x = as_float(inputs)
-        n, half = self.window, self.window // 2
-        x = ops.matmul(x, ops.convert_to_tensor(_COLOURS.T, x.dtype))
-        rows, columns = (ops.shape(x)[axis] // half for axis in (1, 2))
-        x = ops.transpose(x[:, : rows * half, : columns * half], (0, 3, 1, 2))
-        x = ops.reshape(x, (-1, rows, half, columns * half))  # (B * 3, rows, n / 2, W)
-        x = ops.concatenate([x[:, :-1], x[:, 1:]], axis=2)
-        x = ops.reshape(ops.transpose(x, (0, 1, 3, 2)), (-1, columns, half, n))
-        x = ops.concatenate([x[:, :-1], x[:, 1:]], axis=2)
-        x = ops.reshape(x, (-1, n, n))  # windows, horizontal by vertical place
-        x = x - ops.mean(x, axis=(1, 2), keepdims=True)
-        return x, (rows - 1) * (columns - 1)
+        return spectra.periodogram(as_float(inputs), self.window, ops)
 
     def call(self, inputs):
         x = self.spectra(inputs)

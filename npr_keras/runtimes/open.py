@@ -46,6 +46,19 @@ def open_predictor(model: str | os.PathLike):
     return load_code(FORMATS[format_of(path)].reads)(path)
 
 
+def open_light_predictor(model: str | os.PathLike):
+    """A predictor that needs NumPy alone, of a model that has one; else None."""
+    if is_address(model) or is_foreign(model):
+        return None
+    path = model_path(model)
+    if format_of(path) != "keras":
+        return None
+    from npr_keras.runtimes.light import open_light
+
+    file = os.path.join(path, "model.keras") if os.path.isdir(path) else path
+    return open_light(file) if os.path.isfile(file) else None
+
+
 def format_of(model: str | os.PathLike) -> str:
     """The name of a model's format, by its ending, or by what is in its folder; keras for all else."""
     ending = os.path.splitext(os.fspath(model))[1].lower()
