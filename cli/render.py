@@ -8,17 +8,18 @@ import sys
 from npr_keras_cli.console import stdout
 
 
-def show_speed(rates: dict[str, float], backend: str, models: int = 0) -> None:
-    """Prints images a second, and ratios.
+def show_speed(found: dict, backend: str, models: int = 0) -> None:
+    """Prints images a second, their spread, ratios, and how far they are from the machine's limit.
 
     Args:
-        rates: By contender, as `measure` gives them.
+        found: As `measure` gives it.
         backend: What ours ran on.
         models: How many of the first ones are models that were named; each is then a multiple of
             plain PyTorch, otherwise ours is one of each of the others.
     """
-    head = "x plain PyTorch" if models else "npr-keras is"
-    stdout().print(f"{'':42}{'images/s':>10}{head:>18}", style="bold")
+    rates, limit = found["images_per_second"], found["limit"]
+    head = "x PyTorch" if models else "ours is"
+    stdout().print(f"{'':31}{'images/s':>9}{'spread':>15}{head:>12}{'of limit':>11}", style="bold")
     first, *others = rates.values()
     for i, (name, rate) in enumerate(rates.items()):
         ratio = ""
@@ -30,7 +31,18 @@ def show_speed(rates: dict[str, float], backend: str, models: int = 0) -> None:
             ratio = f"{first / rate:.2f} x"
         else:
             name = f"{name} ({backend})"
-        stdout().print(f"{name[-41:]:42}{rate:>10.1f}{ratio:>18}", markup=False)
+        low, high = found["spread"][name]
+        share = f"{rate / limit['images_per_second']:.0%}" if limit else ""
+        spread = f"{low:.1f}-{high:.1f}"
+        stdout().print(
+            f"{name[-30:]:31}{rate:>9.1f}{spread:>15}{ratio:>12}{share:>11}", markup=False
+        )
+    if limit:
+        stdout().print(
+            f"{'the limit':31}{limit['images_per_second']:>9.1f}   {limit['operations'] / 1e9:.0f} GFLOP/s "
+            f"({limit['multiplied']}), {limit['image'] / 1e9:.2f} an image",
+            markup=False,
+        )
     if len(rates) <= max(1, models):
         stdout().print('PyTorch is not installed: pip install "npr-keras[torch]"', markup=False)
 
@@ -72,6 +84,34 @@ def _field(value) -> str:
 def command_line() -> str:
     """What was typed, as it can be typed again."""
     return shlex.join(["npr-keras", *sys.argv[1:]])
+
+
+def show_startup(found: dict[str, dict]) -> None:
+    """Prints `npr_keras.bench.startup.measure_startup`."""
+    stdout().print(f"{'':40}{'seconds':>9}{'spread':>15}{'MB':>8}", style="bold")
+    for name, one in found.items():
+        spread = f"{one['low']:.2f}-{one['high']:.2f}"
+        stdout().print(
+            f"{name[-39:]:40}{one['seconds']:>9.2f}{spread:>15}{one['megabytes']:>8.0f}",
+            markup=False,
+        )
+
+
+def show_batch(model: str, found: dict[str, list[float]]) -> None:
+    """Prints `npr_keras.bench.batch.measure_batch` of a model."""
+    stdout().print(f"{model[-15:]:16}{'images/s':>10}{'MB':>8}", style="bold")
+    rows = zip(found["images_per_second"], found["megabytes"], strict=True)
+    for number, (rate, memory) in enumerate(rows, 1):
+        stdout().print(f"{f'{number} of 10':16}{rate:>10.1f}{memory:>8.0f}", markup=False)
+
+
+def show_machine(found: dict) -> None:
+    """Prints what was measured on, a line."""
+    extra = f", {' '.join(found['instructions'])}" if found["instructions"] else ""
+    stdout().print(
+        f"{found['processor']}, {found['cores']} cores{extra}; {found['memory']}",
+        markup=False, style="dim",
+    )  # fmt: skip
 
 
 def show_serving_speed(found: dict) -> None:

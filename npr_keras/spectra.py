@@ -92,9 +92,10 @@ def cyclic(x, n: int, xp: Any):
     imaginary = xp.reshape(-xp.matmul(vertical_sin, cos) - xp.matmul(vertical_cos, sin), shape)
     power = xp.square(real) + xp.square(imaginary)
     mean = xp.mean(power, axis=2)  # (B, 3, n, n)
-    log = xp.mean(xp.log(power + FLOOR), axis=2)
-    planes = xp.stack([_folded(xp.log(mean + FLOOR), xp)[..., :bins, :bins],
-                       _folded(log, xp)[..., :bins, :bins]], axis=2)  # fmt: skip
+    # Rows from the middle on say the same again: the image is real.
+    log = xp.mean(xp.log(power[..., :bins, :] + FLOOR), axis=2)
+    planes = xp.stack([_folded(xp.log(mean[..., :bins, :] + FLOOR), xp)[..., :bins],
+                       _folded(log, xp)[..., :bins]], axis=2)  # fmt: skip
     found = [xp.reshape(planes, (-1, 6 * bins * bins))]
     real, imaginary, mean = (value[:, :CORRELATED] for value in (real, imaginary, mean))
     rate = 1.0 / _as_float(count, x, xp)
@@ -107,12 +108,16 @@ def cyclic(x, n: int, xp: Any):
 def _coherence(real, imaginary, mean, shift, rate, xp):
     """Of frequencies so far apart: (B, planes)."""
     half = real.shape[-1] // 4
-    other_real, other_imaginary = (_rolled(value, shift, xp) for value in (real, imaginary))
+    rows = 2 * half
+    other_real, other_imaginary, other_mean = (
+        _rolled(value, shift, xp)[..., :rows, :] for value in (real, imaginary, mean)
+    )
+    real, imaginary, mean = (value[..., :rows, :] for value in (real, imaginary, mean))
     product = xp.mean(real * other_real + imaginary * other_imaginary, axis=2)
     across = xp.mean(imaginary * other_real - real * other_imaginary, axis=2)
-    power = (mean + FLOOR) * (_rolled(mean, shift, xp) + FLOOR)
+    power = (mean + FLOOR) * (other_mean + FLOOR)
     coherence = _folded((xp.square(product) + xp.square(across)) / power, xp)
-    coherence = coherence[..., : 2 * half, : 2 * half]
+    coherence = coherence[..., : 2 * half]
     coherence = xp.log(xp.maximum(coherence - rate, 0.0) + _NOISE)
     coherence = xp.reshape(coherence, (-1, CORRELATED, half, 2, half, 2))
     return xp.reshape(xp.mean(coherence, axis=(3, 5)), (-1, CORRELATED * half * half))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
+from npr_keras.bench.machine import gemm_rate, gemm_step, operations
 from npr_keras.config import TrainingConfig
 from npr_keras.models import Detector
 from npr_keras.runtimes.open import open_predictor
@@ -26,11 +27,13 @@ def measure(
     rounds: int,
     precision: str = "float32",
     models: Sequence[str] = (),
-) -> dict[str, float]:
-    """Images a second of the detector and of plain PyTorch, where that is installed.
+) -> dict:
+    """Images a second of the detector and of plain PyTorch, where that is installed, and their limit.
 
     The contenders take turns, `rounds` times `steps` steps each, after two steps to warm up; the
-    median over the rounds counts. Batches are random pixels that are ready in memory: this
+    median over the rounds counts. Among them is a product of large matrices in the same precision: the
+    rate of its multiplications, over those that the detector needs, is what no implementation of
+    the same operations can exceed. Batches are random pixels that are ready in memory: this
     measures the network, not the loading of images.
 
     Args:
@@ -42,7 +45,9 @@ def measure(
             instead of a new detector.
 
     Returns:
-        Dict from the contender's name to images a second, ours first.
+        Dict: "images_per_second", by contender, ours first, the median; "spread", by contender, the
+        lowest and the highest; "limit": "images_per_second" of it, "operations" a second, those an
+        "image" needs, and what "multiplied"; None where nothing here multiplies in that precision.
     """
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (batch_size, size, size, 3), np.uint8)
@@ -58,7 +63,12 @@ def measure(
     else:
         for name, channels_last in _PLAIN.items():
             contenders[name] = _torch_step(task, pixels, labels, precision, channels_last)
+    kind = {"mixed_bfloat16": "bfloat16"}.get(precision, precision)
+    product = gemm_step(kind) if kind in ("float32", "bfloat16", "int8") else None
     rates: dict[str, list[float]] = {name: [] for name in contenders}
+    products: list[float] = []
+    if product:
+        product[1]()
     for step in contenders.values():
         step()
         step()
@@ -68,7 +78,27 @@ def measure(
             for _ in range(steps):
                 step()
             rates[name].append(steps * batch_size / (time.perf_counter() - started))
-    return {name: statistics.median(values) for name, values in rates.items()}
+        if product:
+            started = time.perf_counter()
+            product[1]()
+            products.append(gemm_rate(time.perf_counter() - started))
+    return {
+        "images_per_second": {name: statistics.median(values) for name, values in rates.items()},
+        "spread": {name: [min(values), max(values)] for name, values in rates.items()},
+        "limit": _limit(task, size, product[0], products) if product else None,
+    }
+
+
+def _limit(task: str, size: int, multiplied: str, products: list[float]) -> dict:
+    # Backwards there are two products for each one forwards: for the weights, and for what is below.
+    image = operations(Detector(), size) * (3 if task == "train" else 1)
+    rate = statistics.median(products)
+    return {
+        "images_per_second": rate / image,
+        "operations": rate,
+        "image": image,
+        "multiplied": multiplied,
+    }
 
 
 def _predictor_step(model: str, pixels) -> Callable[[], object]:
