@@ -6,13 +6,6 @@
 
 from __future__ import annotations
 
-import npr_keras.layers.edges
-import npr_keras.layers.normalise
-import npr_keras.layers.patches
-import npr_keras.layers.tokens
-import npr_keras.models.accuracy
-import npr_keras.models.batch_norm
-import npr_keras.models.detector  # noqa: F401
 from npr_keras.tables import REPRESENTATIONS, load_code
 
 for _code in REPRESENTATIONS.values():

@@ -16,6 +16,7 @@ from npr_keras.models.backbones.base import (
     to_fast_format,
 )
 from npr_keras.models.batch_norm import BatchNorm
+from npr_keras.models.relu import ReLU
 from npr_keras.settings import POSITIVE_INTEGERS, field_of, integer
 
 
@@ -72,7 +73,7 @@ def _norm(x, name):
 
 def _unit(x, filters, strides, name):
     x = _norm(_conv(x, filters, 3, strides, f"{name}-0"), f"{name}-1")
-    return layers.ReLU(name=f"{name}-relu")(x)
+    return ReLU(name=f"{name}-relu")(x)
 
 
 def _depthwise(x, filters, strides, dilation, name):
@@ -105,8 +106,8 @@ def _residual(x, filters, strides, name):
     far = _depthwise(x, filters, strides, 2, f"{name}-layers-0-conv2")
     x = layers.Add(name=f"{name}-sum")([near, far])
     x = _norm(_conv(x, filters, 1, 1, f"{name}-layers-0-conv3"), f"{name}-layers-1")
-    x = layers.ReLU(name=f"{name}-layers-2")(x)
+    x = ReLU(name=f"{name}-layers-2")(x)
     x = _depthwise(x, filters, 1, 1, f"{name}-layers-3-depth_wise")
     x = _norm(_conv(x, filters, 1, 1, f"{name}-layers-3-point_wise"), f"{name}-layers-4")
     x = layers.Add(name=f"{name}-add")([shortcut, x])
-    return layers.ReLU(name=f"{name}-relu")(x)
+    return ReLU(name=f"{name}-relu")(x)

@@ -13,6 +13,7 @@ from keras import initializers, layers
 from npr_keras.config import IMAGENET_MEAN, IMAGENET_STD
 from npr_keras.models.backbones.base import Backbone, fast_data_format, to_fast_format
 from npr_keras.models.batch_norm import BatchNorm
+from npr_keras.models.relu import ReLU
 from npr_keras.settings import POSITIVE_INTEGERS, Rule, channels, field_of, integer
 
 BATCH_NORM_EPSILON = 1e-5
@@ -64,7 +65,7 @@ def stem(x, filters, kernel, data_format):
     """
     x = conv(x, filters, kernel, 2, data_format, "conv1")
     x = batch_norm(x, data_format, "bn1")
-    x = layers.ReLU(name="stem")(x)
+    x = ReLU(name="stem")(x)
     # Zero padding equals the official -inf padding: nothing is negative after the ReLU.
     x = layers.ZeroPadding2D(1, data_format=data_format, name="maxpool_pad")(x)
     return layers.MaxPooling2D(3, 2, data_format=data_format, name="maxpool")(x)
@@ -94,9 +95,9 @@ def bottleneck(x, filters, strides, project, data_format, name):
         x = conv(x, filters_out, kernel_size, stride, data_format, f"{name}_conv{i}")
         x = batch_norm(x, data_format, f"{name}_bn{i}")
         if i < 3:
-            x = layers.ReLU(name=f"{name}_relu{i}")(x)
+            x = ReLU(name=f"{name}_relu{i}")(x)
     x = layers.Add(name=f"{name}_add")([shortcut, x])
-    return layers.ReLU(name=f"{name}_relu3")(x)
+    return ReLU(name=f"{name}_relu3")(x)
 
 
 @dataclass(frozen=True)
