@@ -17,7 +17,7 @@ def show_speed(found: dict, backend: str, models: int = 0) -> None:
         models: How many of the first ones are models that were named; each is then a multiple of
             plain PyTorch, otherwise ours is one of each of the others.
     """
-    rates, limit = found["images_per_second"], found["limit"]
+    rates, limits = found["images_per_second"], found["limits"]
     head = "x PyTorch" if models else "ours is"
     stdout().print(f"{'':31}{'images/s':>9}{'spread':>15}{head:>12}{'of limit':>11}", style="bold")
     first, *others = rates.values()
@@ -29,18 +29,18 @@ def show_speed(found: dict, backend: str, models: int = 0) -> None:
             )
         elif i:
             ratio = f"{first / rate:.2f} x"
-        else:
-            name = f"{name} ({backend})"
+        shown = name if models or i else f"{name} ({backend})"
         low, high = found["spread"][name]
+        limit = limits.get(found["precision"][name])
         share = f"{rate / limit['images_per_second']:.0%}" if limit else ""
         spread = f"{low:.1f}-{high:.1f}"
         stdout().print(
-            f"{name[-30:]:31}{rate:>9.1f}{spread:>15}{ratio:>12}{share:>11}", markup=False
+            f"{shown[-30:]:31}{rate:>9.1f}{spread:>15}{ratio:>12}{share:>11}", markup=False
         )
-    if limit:
+    for kind, limit in limits.items():
         stdout().print(
-            f"{'the limit':31}{limit['images_per_second']:>9.1f}   {limit['operations'] / 1e9:.0f} GFLOP/s "
-            f"({limit['multiplied']}), {limit['image'] / 1e9:.2f} an image",
+            f"{f'the limit, {kind}':31}{limit['images_per_second']:>9.1f}   "
+            f"{limit['operations'] / 1e9:,.0f} G/s ({limit['multiplied']}), {limit['image'] / 1e9:.2f} G each",
             markup=False,
         )
     if len(rates) <= max(1, models):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from npr_keras.bench.machine import bandwidth, describe_machine, gemm_rate, gemm_step, operations
+from npr_keras.bench.machine import bandwidth, describe_machine, gemm_rate, gemm_steps, operations
 from npr_keras.models import Detector
 from npr_keras.models.backbones.resnet import ResNet
 
@@ -35,8 +35,13 @@ def test_operations(blocks, width, side):
 def test_a_machine():
     found = describe_machine()
     assert found["cores"] >= 1 and found["memory"].endswith("GiB")
-    name, step = gemm_step()
-    assert name in ("torch", "NumPy") and step().shape == (2048, 2048)
     assert gemm_rate(2 * 2048**3 / 1e9) == pytest.approx(1e9)
     assert bandwidth(1) > 1e8
-    assert gemm_step("int8")[1]().shape == (2048, 2048)
+    for precision, libraries in (
+        ("float32", {"NumPy", "ONNX Runtime", "PyTorch"}), ("bfloat16", {"PyTorch"}), ("int8", {"PyTorch"}),
+    ):  # fmt: skip
+        steps = gemm_steps(precision)
+        assert set(steps) == libraries
+        for step in steps.values():
+            found = step()
+            assert (found[0] if isinstance(found, list) else found).shape == (2048, 2048)

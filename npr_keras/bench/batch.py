@@ -55,7 +55,7 @@ def _write(folder: Path, size: int) -> list[str]:
     paths = []
     for i in range(_FILES):
         pixels = embedded_photograph(7, i, size)
-        side = size - 32 * (i % 4)
+        side = size * (8 - i % 4) // 8
         path = folder / (f"{i}.jpg" if i % 2 else f"{i}.png")
         Image.fromarray(np.ascontiguousarray(pixels[:side, :size])).save(path, quality=90)
         paths.append(str(path))

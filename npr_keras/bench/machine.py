@@ -39,29 +39,47 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def gemm_step(precision: str = "float32") -> tuple[str, Callable[[], object]] | None:
-    """A product of two large matrices, by the best library that is here, and its name.
+def gemm_steps(precision: str = "float32") -> dict[str, Callable[[], object]]:
+    """A product of two large matrices by each library that is here and multiplies that, by its name.
+
+    Libraries differ by a factor of two and more on one machine: the fastest of them is the limit.
 
     Args:
         precision: "float32", "bfloat16" or "int8".
-
-    Returns:
-        None where nothing that is installed multiplies that.
     """
+    steps: dict[str, Callable[[], object]] = {}
+    if precision == "float32":
+        x, y = (np.ones((_SIDE, _SIDE), np.float32) for _ in range(2))
+        steps["NumPy"] = lambda: x @ y
+        if is_installed("onnxruntime") and is_installed("onnx"):
+            session = _product()
+            steps["ONNX Runtime"] = lambda: session.run(None, {"a": x, "b": y})
     if is_installed("torch"):
         import torch
 
-        a, b = (torch.ones(_SIDE, _SIDE) for _ in range(2))
-        if precision == "int8":
-            a, b = a.to(torch.int8), b.to(torch.int8)
-            return "torch", lambda: torch._int_mm(a, b)
-        if precision == "bfloat16":
-            a, b = a.bfloat16(), b.bfloat16()
-        return "torch", lambda: torch.mm(a, b)
-    if precision != "float32":
-        return None
-    x, y = (np.ones((_SIDE, _SIDE), np.float32) for _ in range(2))
-    return "NumPy", lambda: x @ y
+        kind = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}[precision]
+        a, b = (torch.ones(_SIDE, _SIDE, dtype=kind) for _ in range(2))
+        multiply = torch._int_mm if precision == "int8" else torch.mm
+        steps["PyTorch"] = lambda: multiply(a, b)
+    return steps
+
+
+def _product():
+    """A session that multiplies two matrices."""
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    values = {
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [_SIDE, _SIDE])
+        for name in "abc"
+    }
+    node = helper.make_node("MatMul", ["a", "b"], ["c"])
+    graph = helper.make_graph([node], "product", [values["a"], values["b"]], [values["c"]])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 9
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
 
 
 def gemm_rate(seconds: float) -> float:

@@ -186,7 +186,7 @@ def test_bench_measures(invoke):
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    rates, limit = found["infer"]["images_per_second"], found["infer"]["limit"]
+    rates, limit = found["infer"]["images_per_second"], found["infer"]["limits"]["float32"]
     assert list(rates) == [
         "npr-keras",
         "plain PyTorch, channels first",
