@@ -6,7 +6,14 @@
 
 from __future__ import annotations
 
+import importlib
+
 from npr_keras.tables import REPRESENTATIONS, load_code
 
+for _name in (
+    "layers.edges", "layers.normalise", "layers.patches", "layers.tokens", "models.accuracy",
+    "models.batch_norm", "models.relu", "models.detector",
+):  # fmt: skip
+    importlib.import_module(f"npr_keras.{_name}")
 for _code in REPRESENTATIONS.values():
     load_code(_code)
