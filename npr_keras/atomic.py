@@ -50,7 +50,20 @@ _TEMPORARY = re.compile(r"\.([0-9a-f]{8}-\d+-)[0-9a-f]{6}\..+")
 
 def owner() -> str:
     """This machine and this process, as they stand in names: others may write into the same folder."""
-    return f"{zlib.crc32(socket.gethostname().encode()):08x}-{os.getpid()}"
+    return f"{_machine()}-{os.getpid()}"
+
+
+@functools.cache
+def _machine() -> str:
+    """Where a process' number means one process: containers of one name have numbers of their own."""
+    parts = [socket.gethostname()]
+    for read in (
+        lambda: os.readlink("/proc/self/ns/pid"),
+        lambda: Path("/proc/sys/kernel/random/boot_id").read_text(),
+    ):
+        with contextlib.suppress(OSError):
+            parts.append(read())
+    return f"{zlib.crc32(repr(parts).encode()):08x}"
 
 
 def is_abandoned(name: str) -> bool:

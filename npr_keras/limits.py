@@ -26,6 +26,7 @@ MOST_UNTILED = 4_000_000  # in a SavedModel, where a network cannot be run in ti
 MOST_SERVED = 40_000_000  # pixels of all frames of an image in a request
 MOST_ROWS = 4096  # of a request
 MOST_VALUES = 1 << 23  # of a JSON body: numbers, lists, objects; each takes some 40 bytes
+TILE = 768  # pixels a side of the tiles of a large image, without what is around them
 MOST_GRAPH = 2 << 30  # bytes of a SavedModel's graph; protobuf takes no more
 MOST_UNPACKED = 4 << 30  # bytes of what a model's archive holds
 MOST_MEMBERS = 100_000  # files in it

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,6 +48,11 @@ def test_what_it_does_not_know_is_left_to_keras(tmp_path):
     """Another detector, a broken file, an address, an export."""
     save_detector(Detector(make_backbone("resnet", blocks=(1,), width=4)), tmp_path / "npr.keras")
     assert open_light(tmp_path / "npr.keras") is None
+    whole = bytearray(Path(model_path("npr-lab")).read_bytes())
+    for place in (200, len(whole) // 2, len(whole) - 60):  # compressed data, and the directory
+        whole[place] ^= 0xFF
+        (tmp_path / "damaged.keras").write_bytes(whole)
+        assert open_light(tmp_path / "damaged.keras") is None
     (tmp_path / "broken.keras").write_bytes(b"PK")
     assert open_light(tmp_path / "broken.keras") is None
     with zipfile.ZipFile(tmp_path / "odd.keras", "w") as archive:

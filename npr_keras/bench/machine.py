@@ -54,10 +54,10 @@ def gemm_steps(precision: str = "float32") -> dict[str, Callable[[], object]]:
         if is_installed("onnxruntime") and is_installed("onnx"):
             session = _product()
             steps["ONNX Runtime"] = lambda: session.run(None, {"a": x, "b": y})
-    if is_installed("torch"):
+    if is_installed("torch") and precision in ("float32", "bfloat16", "int8"):
         import torch
 
-        kind = {"float32": torch.float32, "bfloat16": torch.bfloat16, "int8": torch.int8}[precision]
+        kind = getattr(torch, precision)
         a, b = (torch.ones(_SIDE, _SIDE, dtype=kind) for _ in range(2))
         multiply = torch._int_mm if precision == "int8" else torch.mm
         steps["PyTorch"] = lambda: multiply(a, b)

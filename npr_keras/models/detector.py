@@ -17,6 +17,7 @@ from npr_keras.layers.normalise import Normalise
 from npr_keras.layers.npr import NPR
 from npr_keras.layers.patches import MeanProbability
 from npr_keras.layers.precision import at_least_float32
+from npr_keras.limits import TILE
 from npr_keras.models.backbones.base import Backbone, described, fast_data_format, make_backbone
 from npr_keras.models.reach import reach
 from npr_keras.presets import get_preset, model_path
@@ -123,7 +124,10 @@ class Detector(keras.Model):
     @property
     def tiling(self) -> tuple[int, int] | None:
         """Stride and halo in pixels of the tiles that it can be run in, see `reach`; None for none."""
-        return reach(self)
+        found = reach(self)
+        if found and (found[1] > TILE or TILE % found[0]):  # one tile would see nearly all of it
+            return None
+        return found
 
     @property
     def side(self) -> int | None:

@@ -15,8 +15,9 @@ import numpy as np
 from npr_keras.config import Preprocessing
 from npr_keras.data.arrays import as_batch
 from npr_keras.errors import CheckpointError, ConfigError, ExportError
+from npr_keras.limits import TILE
 from npr_keras.profile import ModelProfile
-from npr_keras.runtimes.tiles import TILE, is_tiled, logits_in_tiles
+from npr_keras.runtimes.tiles import is_tiled, logits_in_tiles
 from npr_keras.settings import MAPPING, TEXT, Config, Rule, field_of, is_int, required
 
 LABELS = ("no trace", "generated")

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,11 @@ _FORMULAS = {
     "CyclicSpectrum": (spectra.cyclic, "cyclic_spectrum"),
     "Periodogram": (spectra.periodogram, "periodogram"),
 }
+
+
+# What readers of zip, JSON and HDF5 meet in a damaged file.
+_ODD = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError,
+        zipfile.BadZipFile, zlib.error, NPRKerasError)  # fmt: skip
 
 
 class LightPredictor:
@@ -94,7 +100,7 @@ def open_light(path: str | os.PathLike) -> LightPredictor | None:
             file = io.BytesIO(archive.read("model.weights.h5"))
         return LightPredictor(path, config["config"], _weights(file, config["config"]))
     # Whatever is odd about it, Keras' own reader says better.
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, NPRKerasError):
+    except _ODD:
         return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from npr_keras.runtimes.tiles import TILE
+from npr_keras.limits import TILE
 
 
 def logit_in_tiles(activation, pixels, tiling: tuple[int, int], tile: int = TILE):

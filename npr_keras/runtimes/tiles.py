@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from npr_keras.limits import TILE
+
 # A network takes some 300 bytes for a pixel: 2 million at once are 0.6 GB.
 MOST_WHOLE = 1 << 21
-TILE = 768  # pixels a side, without what is around it
 
 
 def is_tiled(shape: tuple[int, ...], tiling: tuple[int, int] | None) -> bool:

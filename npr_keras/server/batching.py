@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -208,7 +209,8 @@ class Batcher:
         try:
             answers = await loop.run_in_executor(pool, self._answers, batch, function)
             if is_large:
-                await loop.run_in_executor(pool, self._after_large)
+                with contextlib.suppress(Exception):  # the answers are there
+                    await loop.run_in_executor(pool, self._after_large)
         except Exception as error:
             answers = [error] * len(batch)
         finally:

@@ -168,10 +168,18 @@ class ModelService(_Answering, model_service_pb2_grpc.ModelServiceServicer):
     def _require_inside(self, settings) -> None:
         for one in settings:
             path = os.path.realpath(one.path)
-            if not any(os.path.commonpath([path, root]) == root for root in self.roots or ()):
+            if not any(_lies_in(path, root) for root in self.roots or ()):
                 raise ServingError(
                     "PERMISSION_DENIED", f"{one.name}: its folder lies in no --model-root."
                 )
+
+
+def _lies_in(path: str, root: str) -> bool:
+    """Whether an absolute path is a folder, or below it; "" is every folder."""
+    try:
+        return not root or os.path.commonpath([path, root]) == root
+    except ValueError:  # on another drive
+        return False
 
 
 class _TokenInterceptor(grpc.aio.ServerInterceptor):

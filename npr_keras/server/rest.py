@@ -81,10 +81,12 @@ class RESTApplication:
             await Response(None, 204, headers=self._cors)(scope, receive, send)
             return
         if not path.lower().startswith("/v1/"):
-            await self._outside(request, path)(scope, receive, send)
+            response = self._outside(request, path)
+            response.headers.update(self._cors)
+            await response(scope, receive, send)
             return
         if not self._may_ask(request):
-            await _unauthenticated()(scope, receive, send)
+            await self._unauthenticated()(scope, receive, send)
             return
         handled = RequestLog("rest", "malformed")
         held = _Held(self)
@@ -120,7 +122,7 @@ class RESTApplication:
             ready = all(self.service.models.available().values())
             return PlainTextResponse("ok\n" if ready else "loading\n", 200 if ready else 503)
         if not self._may_ask(request):
-            return _unauthenticated()
+            return self._unauthenticated()
         if path == METRICS_PATH and looks:
             metrics = self.service.metrics
             page = metrics.page(self.service.models.available(), self.service.batcher.waiting)
@@ -191,11 +193,20 @@ class RESTApplication:
             ]
         }
 
+    def _unauthenticated(self) -> Response:
+        # A body that follows is not read.
+        headers = {"www-authenticate": "Bearer", "connection": "close", **self._cors}
+        text = json.dumps({"error": NO_TOKEN}) + "\n"
+        return Response(text, 401, media_type="application/json", headers=headers)
+
     async def _parsed(self, body: bytes) -> dict:
         if len(body) <= _LARGE:
             return rest_json.parse(body)
-        async with self._parsing:
-            return await asyncio.to_thread(rest_json.parse, body)
+        await self._parsing.acquire()
+        parsing = asyncio.ensure_future(asyncio.to_thread(rest_json.parse, body))
+        # A thread goes on when its request is given up: nobody else begins until it has ended.
+        parsing.add_done_callback(lambda _: self._parsing.release())
+        return await asyncio.shield(parsing)
 
     async def _body(self, request: Request, held: _Held) -> bytes:
         """The body, inflated; never more of it in memory than is allowed."""
@@ -249,12 +260,6 @@ class _Held:
     def release(self) -> None:
         self._application._held -= self._bytes
         self._bytes = 0
-
-
-def _unauthenticated() -> Response:
-    headers = {"www-authenticate": "Bearer"}
-    text = json.dumps({"error": NO_TOKEN}) + "\n"
-    return Response(text, 401, media_type="application/json", headers=headers)
 
 
 async def _discard(stream) -> None:

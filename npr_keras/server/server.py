@@ -142,12 +142,12 @@ class Server:
         return listening
 
     def _reload_roots(self) -> list[str] | None:
-        """Folders that clients may name models in; None where they may not say what is served."""
+        """Folders that clients may name models in, "" for all; None where they may name none."""
         settings = self.settings
         if settings.model_root:
             return [os.path.realpath(folder) for folder in settings.model_root]
         if is_loopback(settings.host):
-            return [os.sep]
+            return [""]
         return None
 
     def _bind(self, grpc_server, credentials) -> int:

@@ -53,7 +53,9 @@ def is_allowed(authorization: str, token: str) -> bool:
     """Whether a request's `Authorization` is the token's; compared in a time that tells nothing."""
     if not token:
         return True
-    given = authorization[len(SCHEME) :] if authorization.startswith(SCHEME) else ""
+    scheme, given = authorization[: len(SCHEME)], authorization[len(SCHEME) :]
+    if scheme.lower() != SCHEME.lower():
+        return False
     return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
 
 

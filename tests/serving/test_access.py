@@ -1,5 +1,6 @@
 """Who may ask a server: tokens, certificates, folders; and how long it waits for those who do not."""
 
+import contextlib
 import http.client
 import json
 import shutil
@@ -31,8 +32,8 @@ def token_file(tmp_path):
 def test_tokens(tmp_path, token_file):
     assert read_token("") == "" and read_token(token_file) == TOKEN
     assert is_allowed("anything", "")
-    assert is_allowed(f"Bearer {TOKEN}", TOKEN)
-    for wrong in ("", TOKEN, f"bearer {TOKEN}", f"Bearer {TOKEN} ", "Bearer é", "Bearer "):
+    assert is_allowed(f"Bearer {TOKEN}", TOKEN) and is_allowed(f"bearer {TOKEN}", TOKEN)
+    for wrong in ("", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN} ", "Bearer é", "Bearer "):
         assert not is_allowed(wrong, TOKEN)
     (tmp_path / "short").write_text("1234")
     with pytest.raises(ConfigError, match="expected a token of at least 16"):
@@ -177,6 +178,58 @@ def test_headers_have_to_come_in_time(start, monkeypatch, sent):
                 answer = b""
     assert answer == b""
     assert post(server, '{"instances": []}')[0] == 400  # others are answered
+
+
+def test_connections_are_counted(start, monkeypatch):
+    """Beyond the limit they are refused, and soon behind it they are not kept: others stay open."""
+    monkeypatch.setattr("npr_keras.server.http._most_connections", lambda: 4)
+    monkeypatch.setattr("npr_keras.server.http._BEYOND", 2)
+    server = start()
+    port = server.server.rest_port
+    with contextlib.ExitStack() as stack:
+        made = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(8)
+        ]
+        time.sleep(0.3)
+        ended = 0
+        for one in made:
+            one.settimeout(0.2)
+            try:
+                ended += one.recv(10) == b""
+            except TimeoutError:
+                pass
+            except ConnectionError:
+                ended += 1
+        assert ended == 2
+    time.sleep(0.3)
+    assert post(server, '{"instances": []}')[0] == 400
+
+
+def test_a_body_behind_a_refusal(start, token_file):
+    """Sent after the answer: the connection ends, and nothing waits for it."""
+    server = start(token_file=token_file)
+    with socket.create_connection(("127.0.0.1", server.server.rest_port), timeout=10) as late:
+        late.sendall(
+            b"POST /v1/models/npr:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+        )
+        assert b" 401 " in late.recv(1000)
+        with contextlib.suppress(ConnectionError):
+            late.sendall(b"hello")
+            while late.recv(1000):
+                pass
+
+
+def test_requests_one_behind_the_other(start, monkeypatch):
+    """Two in one packet, and the beginning of a third that never ends: two answers, then the end."""
+    monkeypatch.setattr("npr_keras.server.http.HEADER_SECONDS", 0.5)
+    server = start()
+    one = b"GET /v1/models/npr HTTP/1.1\r\nHost: x\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.server.rest_port), timeout=20) as fast:
+        fast.sendall(one + one + b"GET /v1")
+        got = b""
+        while part := fast.recv(4000):
+            got += part
+    assert got.count(b"HTTP/1.1 200") == 2
 
 
 def test_bodies_have_to_come_in_time(start, monkeypatch):
