@@ -109,9 +109,11 @@ def show_machine(found: dict) -> None:
     """Prints what was measured on, a line."""
     extra = f", {' '.join(found['instructions'])}" if found["instructions"] else ""
     stdout().print(
-        f"{found['processor']}, {found['cores']} cores{extra}; {found['memory']}",
-        markup=False, style="dim",
-    )  # fmt: skip
+        f"{found['processor']}, {found['cores']} cores{extra}; {found['memory']}, copied at "
+        f"{found['copied_bytes_per_second'] / 1e9:.0f} GB/s",
+        markup=False,
+        style="dim",
+    )
 
 
 def show_serving_speed(found: dict) -> None:

@@ -10,7 +10,7 @@ import sys
 
 from npr_keras.errors import ConfigError
 from npr_keras.packages import require
-from npr_keras_cli.console import say
+from npr_keras_cli.console import say, warn
 
 TFS_IMAGE = "tensorflow/serving:2.20.0"  # the newest; what exports load in: docs/serving.md
 _PACKAGES = ("starlette", "uvicorn", "prometheus_client", "grpc_health", "tensorflow_serving")
@@ -23,17 +23,22 @@ def require_serving() -> None:
 
 def show_banner(server) -> None:
     """Says where a started server can be asked."""
-    host, name = server.settings.host, server.models[0].name
+    settings = server.settings
+    host, name, s = settings.host, server.models[0].name, "s" if settings.tls else ""
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
     say(
         "A stand-in for TensorFlow Serving, for laptops and tests. The real one serves\n"
         "the same folder: npr-keras serve MODEL --print-tf-serving\n\n"
-        f"  REST  http://{shown}:{server.rest_port}/v1/models/{name}\n"
+        f"  REST  http{s}://{shown}:{server.rest_port}/v1/models/{name}\n"
         f"  gRPC  {shown}:{server.grpc_port}\n\n"
-        f"  npr-keras query IMAGE --url http://{shown}:{server.rest_port}/{name}\n"
-        f"  npr-keras query IMAGE --url grpc://{shown}:{server.grpc_port}/{name}\n\n"
+        f"  npr-keras query IMAGE --url http{s}://{shown}:{server.rest_port}/{name}\n"
+        f"  npr-keras query IMAGE --url grpc{s}://{shown}:{server.grpc_port}/{name}\n\n"
         "Ctrl-C ends it."
     )
+    if settings.is_open:
+        warn(
+            "other machines reach this server, and whoever does may ask: --token-file, --client-ca-file."
+        )
 
 
 @contextlib.contextmanager

@@ -62,6 +62,20 @@ def test_what_it_does_not_know_is_left_to_keras(tmp_path):
         assert open_light_predictor(model) is None
 
 
+def test_of_folders_keras_is_asked(tmp_path, invoke, monkeypatch):
+    """It is there later, and then faster."""
+    for name in ("a", "b"):
+        Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / f"{name}.png")
+    asked = []
+    monkeypatch.setattr("npr_keras.runtimes.open.open_light_predictor", lambda m: asked.append(m))
+    monkeypatch.setattr("npr_keras_cli.backend._GIVEN", frozenset())
+    files = sorted(tmp_path.iterdir())
+    for arguments, is_light in (([tmp_path], False), (files, True), (files * 9, False)):
+        invoke("predict", *arguments, "--model", "npr-lab")
+        assert bool(asked) == is_light
+        asked.clear()
+
+
 @pytest.mark.parametrize(("options", "environment", "imported"),
                          [([], {}, False), (["--backend", "tensorflow"], {}, True),
                           ([], {"KERAS_BACKEND": "tensorflow"}, True)])  # fmt: skip

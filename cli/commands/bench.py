@@ -13,7 +13,6 @@ from npr_keras_cli import render
 from npr_keras_cli.backend import (
     backend_option,
     import_tensorflow_quietly,
-    is_backend_chosen,
     native_stderr_kept,
     open_quietly,
 )
@@ -23,7 +22,7 @@ TASKS = ("infer", "train", "data", "startup", "batch", "serve", "all")
 
 
 @click.command("bench")
-@click.argument("task", type=click.Choice([*TASKS, "score"]), metavar="TASK")
+@click.argument("task", type=click.Choice(TASKS))
 @click.option(
     "--batch-size", default=32, show_default=True, type=click.IntRange(1), help="Images a step."
 )
@@ -85,7 +84,6 @@ def command(task, models, as_json, report, backend, **options):
     npr-keras bench train --backend tensorflow
     npr-keras bench serve --model saved_models/npr --size 256
     """
-    task = "infer" if task == "score" else task  # as it was called first
     if models and task in ("train", "data", "all"):
         raise click.UsageError("--model goes with infer, startup, batch and serve.")
     if report:
@@ -96,10 +94,11 @@ def command(task, models, as_json, report, backend, **options):
         _require_served(models)
     if task != "startup":
         import_tensorflow_quietly()
-    from npr_keras.bench.machine import describe_machine
+    from npr_keras.bench.machine import bandwidth, describe_machine
 
     chosen = TASKS[:-2] if task == "all" else (task,)
-    found = {"machine": describe_machine(), "backend": backend, "options": options}
+    machine = describe_machine() | {"copied_bytes_per_second": bandwidth()}
+    found = {"machine": machine, "backend": backend, "options": options}
     for name in chosen:
         if len(chosen) > 1 and not as_json:
             say(f"{name} ...")
@@ -151,7 +150,7 @@ def _batch(models, backend, size, count, **_):
     with progress_bar() as bar:
         task = bar.add_task("scoring", total=count * max(1, len(models)), note="")
         for model in models or (get_preset("npr-lab").name,):
-            predictor = open_quietly(model, light=not is_backend_chosen())
+            predictor = open_quietly(model)
             found[model] = measure_batch(predictor, count, size, lambda n: bar.advance(task, n))
 
     def show(found):

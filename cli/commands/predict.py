@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
 from npr_keras_cli.backend import backend_option, is_backend_chosen, open_quietly
 from npr_keras_cli.options import model_option, null_option, protocol_option
+
+_FEW = 16  # files
 
 
 @click.command("predict")
@@ -39,7 +42,9 @@ def command(paths, model, protocol, null, form, backend):
     from npr_keras_cli.standard_input import given_paths
 
     skipped = Skipped()
-    predictor = open_quietly(model, light=not is_backend_chosen())
+    # Keras is there seconds later, and then twice as fast.
+    few = len(paths) <= _FEW and all(map(os.path.isfile, paths))
+    predictor = open_quietly(model, light=few and not is_backend_chosen())
     protocol = protocol or predictor.preprocessing
     warn_of_pixels(predictor.profile, protocol)
     with given_paths(paths, null) as (files, names):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from npr_keras.data.ahead import cores
 from npr_keras.packages import is_installed
 from npr_keras.versions import versions
 
@@ -32,11 +33,6 @@ def describe_machine() -> dict:
         "memory": f"{memory / 2**30:.0f} GiB",
         "versions": versions(),
     }
-
-
-def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gemm_steps(precision: str = "float32") -> dict[str, Callable[[], object]]:

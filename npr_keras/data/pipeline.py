@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 
 import keras
 
+from npr_keras.data.ahead import cores
 from npr_keras.errors import ConfigError
 from npr_keras.packages import is_installed, require
 
@@ -62,4 +62,4 @@ def for_fit(batches, shape: tuple[int, ...], dtype: str):
 
 def worker_count() -> int:
     """Threads that load images: one a core."""
-    return max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4)
+    return max(2, cores())

@@ -25,18 +25,14 @@ def freeze(model: keras.Model):
     return convert_variables_to_constants_v2(function.get_concrete_function(pixels))
 
 
-def scoring_function(artefact: Artefact, tiled: bool = True):
+def scoring_function(artefact: Artefact):
     """`pixels` to `logit` as a TensorFlow function with the weights inside.
 
     To `activation` too, where the detector can be run in tiles: a map whose mean is the logit.
-
-    Args:
-        artefact: What is exported.
-        tiled: Whether the format's predictor can make use of tiles.
     """
     spec = tf.TensorSpec([None, None, None, 3], tf.uint8, name="pixels")
     detector, folded = artefact.detector, artefact.folded
-    tiled = tiled and artefact.facts.tiling is not None
+    tiled = artefact.facts.tiling is not None
     outputs = [folded.output, detector.features_in(folded)] if tiled else [folded.output]
     frozen = freeze(keras.Model(folded.input, outputs))
     kernel, bias = head_weights(folded.get_layer(detector.head.name))

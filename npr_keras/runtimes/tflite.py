@@ -27,17 +27,26 @@ class TFLitePredictor(Exported):
         except ValueError as error:
             raise _broken(path, error) from error
         self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        # By their dimensions: names do not survive the conversion.
+        outputs = self._interpreter.get_output_details()
+        self._outputs = {len(one["shape_signature"]): one["index"] for one in outputs}
         self._shape: tuple[int, ...] = ()
 
     def _logits(self, images: np.ndarray) -> np.ndarray:
+        return self._run(images, 1)
+
+    def _activation(self, image: np.ndarray) -> np.ndarray:
+        return self._run(image, 3)[0]
+
+    def _run(self, images: np.ndarray, dimensions: int) -> np.ndarray:
+        """The output with so many dimensions: logits, (B,), or maps, (B, h', w')."""
         if images.shape != self._shape:
             self._interpreter.resize_tensor_input(self._input, images.shape)
             self._interpreter.allocate_tensors()
             self._shape = images.shape
         self._interpreter.set_tensor(self._input, np.ascontiguousarray(images))
         self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output).reshape(-1).copy()
+        return self._interpreter.get_tensor(self._outputs[dimensions]).copy()
 
 
 def _metadata(path) -> str | None:
@@ -72,7 +81,7 @@ def write(artefact: Artefact, path: str | os.PathLike) -> None:
 
     from npr_keras.runtimes.freeze import scoring_function
 
-    function, _ = scoring_function(artefact, tiled=False)
+    function, _ = scoring_function(artefact)
     holder = tf.Module()
     holder.score = function
     converter = tf.lite.TFLiteConverter.from_concrete_functions(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import socket
+import ssl
 from asyncio import constants
 
 import uvicorn
@@ -90,7 +91,7 @@ def make_http_server(application, drain: float, tls=None) -> HTTPServer:
         constants.SSL_HANDSHAKE_TIMEOUT = HEADER_SECONDS  # type: ignore[misc]
         encrypted = {"ssl_certfile": tls[0], "ssl_keyfile": tls[1]}
         if tls[2]:
-            encrypted |= {"ssl_ca_certs": tls[2], "ssl_cert_reqs": 2}  # ssl.CERT_REQUIRED
+            encrypted |= {"ssl_ca_certs": tls[2], "ssl_cert_reqs": ssl.CERT_REQUIRED}
     config = uvicorn.Config(
         application,
         http=HTTPProtocol,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from npr_keras.limits import MOST_SERVED
+from npr_keras.serving.access import is_loopback
 from npr_keras.settings import TEXT, Config, Rule, field_of, integer, number
 
 _TEXTS = Rule(lambda v: isinstance(v, tuple) and all(map(TEXT.fits, v)), "texts", "texts")
@@ -66,3 +67,8 @@ class ServerSettings(Config):
         """Files of the certificate, the key, and what clients are checked against; None for no TLS."""
         files = self.cert_file, self.key_file, self.client_ca_file
         return files if any(files) else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether other machines may ask, whoever they are."""
+        return not (is_loopback(self.host) or self.token_file or self.client_ca_file)

@@ -27,7 +27,8 @@ def read_token(path: str | os.PathLike) -> str:
     try:
         token = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Cannot read the token in {os.fspath(path)}: {error}") from error
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise ConfigError(f"Cannot read the token in {os.fspath(path)}: {reason}") from error
     if len(token) < _LEAST_TOKEN or not token.isascii() or not token.isprintable():
         raise ConfigError(
             f"{os.fspath(path)}: expected a token of at least {_LEAST_TOKEN} ASCII characters on one line. "

@@ -184,7 +184,7 @@ def test_large_pictures_in_tiles(run_folder, tmp_path, monkeypatch):
     pixels = random.integers(0, 256, (1, tiles.TILE + 102, tiles.TILE + 50, 3), np.uint8)
     whole = KerasPredictor(run_folder).predict(pixels)
     monkeypatch.setattr(savedmodel_graph, "MOST_WHOLE", 400 * 400)
-    formats = ["savedmodel", "onnx", "openvino"]
+    formats = ["savedmodel", "onnx", "openvino", "tflite"]
     made = export.export_detector(run_folder, formats, out=tmp_path / "out")
     monkeypatch.setattr(tiles, "MOST_WHOLE", 400 * 400)
     for one in made:

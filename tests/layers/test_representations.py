@@ -23,6 +23,14 @@ from npr_keras.models import Detector, load_detector
 from npr_keras.models.backbones.base import make_backbone
 
 
+def assert_travels(detector, pixels, folder):
+    """Written and read again, it gives the same logits."""
+    expected = detector.predict_on_batch(pixels)
+    detector.save(folder / "model.keras")
+    found = load_detector(folder / "model.keras").predict_on_batch(pixels)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 @pytest.mark.every_backend
 class TestLayers:
     """Beside plain NumPy and SciPy."""
@@ -237,10 +245,7 @@ class TestLayers:
         backbone = make_backbone("vit", width=16, depth=2, heads=2, output=8, patch=8, side=32)
         detector = Detector(backbone)
         pixels = random.integers(0, 256, (2, 34, 32, 3), np.uint8)[:, 2:]
-        expected = detector.predict_on_batch(pixels)
-        detector.save(tmp_path / "model.keras")
-        found = load_detector(tmp_path / "model.keras").predict_on_batch(pixels)
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert_travels(detector, pixels, tmp_path)
         assert detector.side == 32 and not detector.has_positions
 
     @pytest.mark.parametrize("backbone", [
@@ -253,10 +258,7 @@ class TestLayers:
     def test_backbones_travel(self, backbone, random, tmp_path):
         detector = Detector(make_backbone(**backbone))
         pixels = random.integers(0, 256, (2, 64, 80, 3), np.uint8)
-        expected = detector.predict_on_batch(pixels)
-        detector.save(tmp_path / "model.keras")
-        found = load_detector(tmp_path / "model.keras").predict_on_batch(pixels)
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert_travels(detector, pixels, tmp_path)
 
 
 @pytest.mark.every_backend

@@ -8,11 +8,8 @@ errors against the one that belongs there. Prints what it counted, latencies of 
 server's memory and open files while it went on; ends with 1 if one answer was wrong.
 """
 
-import base64
 import collections
-import gzip
 import http.client
-import io
 import json
 import os
 import re
@@ -24,12 +21,11 @@ import sys
 import tempfile
 import threading
 import time
-import zlib
 from pathlib import Path
 
 import grpc
 import numpy as np
-from corpus import bomb, chunk, png
+from attacks import MOST, PREDICT, body_of, encoded, grpc_attacks, rest_attacks
 from PIL import Image
 
 from npr_keras.serving import messages
@@ -37,90 +33,6 @@ from npr_keras.serving.tensors import decode_tensor, encode_tensor
 
 THREADS, PICTURES, TOLERANCE = 16, 40, 1e-3
 LARGE = PICTURES - 1
-MOST = 2 << 20  # bytes of a request
-PREDICT = "/v1/models/npr:predict"
-
-
-def encoded(pixels, kind="PNG", **options):
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind, **options)
-    return file.getvalue()
-
-
-def body_of(*images):
-    rows = [{"b64": base64.b64encode(image).decode()} for image in images]
-    return json.dumps({"instances": rows}).encode()
-
-
-def rest_attacks(picture):
-    """By name: path, body, headers, and the status that belongs to it; 200: a row that is not valid."""
-    few = png(
-        8,
-        8,
-        zlib.compress(bytes(200)),
-        8,
-        2,
-        chunk(b"zTXt", b"x\0\0" + zlib.compress(bytes(9 << 20))),
-    )
-    return {
-        "truncated": (PREDICT, body_of(picture[:50]), {}, 200),
-        "a bomb": (PREDICT, body_of(bomb(_First())[1]), {}, 200),
-        "a text bomb": (PREDICT, body_of(few[:-20]), {}, 200),
-        "many scans": (PREDICT, body_of(b"\xff\xd8\xff" + b"\xff\xda" * 500), {}, 200),
-        "no JSON": (PREDICT, body_of(picture)[:-3], {}, 400),
-        "lists in lists": (PREDICT, b'{"instances": ' + b"[" * 900 + b"]" * 900 + b"}", {}, 400),
-        "half a character": (PREDICT, b'{"instances": ["\\ud800"]}', {}, 400),
-        "too many rows": (PREDICT, json.dumps({"instances": [""] * 5000}).encode(), {}, 400),
-        "no such model": ("/v1/models/nobody:predict", body_of(picture), {}, 404),
-        "no such signature": (PREDICT, b'{"signature_name": "x", ' + body_of(picture)[1:], {}, 400),
-        "too large": (PREDICT, b"[" * (MOST + (1 << 20)), {}, 413),
-        "a gzip bomb": (PREDICT, gzip.compress(bytes(300 << 20), 9), {"Content-Encoding": "gzip"}, 413),
-        "no gzip": (PREDICT, b"x" * 100, {"Content-Encoding": "gzip"}, 400),
-        "an odd path": ("/v1/models/../../etc/passwd:predict", body_of(picture), {}, 400),
-        "a long name": (f"/v1/models/{'x' * 5000}", b"", {}, 400),
-    }  # fmt: skip
-
-
-class _First:
-    """Draws the first of everything."""
-
-    def choice(self, values):
-        return values[0]
-
-
-def grpc_attacks(picture):
-    """By name: what is sent, and the code that belongs to it; None: a row that is not valid."""
-
-    def request(name="npr", signature="", **inputs):
-        made = messages.PredictRequest()
-        made.model_spec.name, made.model_spec.signature_name = name, signature
-        for key, value in inputs.items():
-            encode_tensor(value, made.inputs[key])
-        return made
-
-    def images(data):
-        array = np.empty(1, object)
-        array[0] = data
-        return array
-
-    repeated = request(signature="pixels")
-    proto = repeated.inputs["pixels"]
-    proto.dtype = 4
-    for size in (1, 4096, 4096, 3):
-        proto.tensor_shape.dim.add().size = size
-    proto.int_val.append(7)
-    thin = np.zeros((1, 2, 300_000, 3), np.uint8)
-    return {
-        "truncated": (request(images=images(picture[:50])), None),
-        "a bomb": (request(images=images(bomb(_First())[1])), None),
-        "no such model": (request("nobody", images=images(picture)), "NOT_FOUND"),
-        "no such signature": (request("npr", "x", images=images(picture)), "FAILED_PRECONDITION"),
-        "no message": (b"\xff\xff\xff", "UNKNOWN"),  # gRPC's own
-        "too large": (bytes(MOST + (1 << 20)), "RESOURCE_EXHAUSTED"),
-        "one value for 16 million": (repeated, "INVALID_ARGUMENT"),
-        "a thin picture": (request("npr", "pixels", pixels=thin), "INVALID_ARGUMENT"),
-        "no input": (request(), "INVALID_ARGUMENT"),
-    }
 
 
 class Soak:
@@ -182,7 +94,7 @@ class Soak:
     def by_rest(self, connection, number):
         kind, which = self.kind(number, "rest"), which_of(number)
         if number % 500 == 250:
-            self.say_nothing(number)
+            self.say_nothing()
         if kind is None:
             path, body, headers, wanted = PREDICT, body_of(self.pictures[which]), {}, 200
         else:
@@ -202,7 +114,7 @@ class Soak:
             f"rest {kind or 'good'}", not good, True, None if kind else time.monotonic() - begun
         )
 
-    def say_nothing(self, number):
+    def say_nothing(self):
         """A connection that sends half a request line and waits: nobody waits with it."""
         silent = socket.create_connection(("127.0.0.1", self.rest_port))
         silent.sendall(b"POST /v1/mod")

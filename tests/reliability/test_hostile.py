@@ -65,7 +65,7 @@ def test_every_pipeline_reads_the_same(hostile, invoke, pipeline, tmp_path):
     found = invoke("eval", "--model", "npr-lab", "--data", hostile, "--max-unreadable", "100%", "--pipeline",
                    pipeline, "--scores", scores)  # fmt: skip
     assert found.returncode == 0, found.stderr
-    rows = json.loads(json.dumps([line.split(",") for line in scores.read_text().splitlines()]))
+    rows = [line.split(",") for line in scores.read_text().splitlines()]
     predicted = invoke("predict", hostile, "--json", "--model", "npr-lab").stdout.splitlines()
     readable = [row for row in map(json.loads, predicted) if "logit" in row]
     logit = rows[0].index("logit")

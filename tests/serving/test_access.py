@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import time
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -15,6 +16,7 @@ from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
 
 from npr_keras.client.client import Client
 from npr_keras.errors import ConfigError, ServingError
+from npr_keras.server.settings import ServerSettings
 from npr_keras.serving.access import is_allowed, read_token
 
 from .conftest import post
@@ -76,6 +78,26 @@ def test_a_token_is_asked_for(start, pictures, token_file, monkeypatch):
         checked = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         assert checked.status == health_pb2.HealthCheckResponse.SERVING
     assert TOKEN not in json.dumps(server.entries) + "".join(server.lines)
+
+
+@pytest.mark.parametrize(
+    ("settings", "scheme", "is_warned"),
+    [({}, "http", False), ({"cert_file": "c", "key_file": "k"}, "https", False), ({"host": "0.0.0.0"}, "http", True),
+     ({"host": "0.0.0.0", "token_file": "t"}, "http", False)],
+)  # fmt: skip
+def test_what_the_owner_is_told(capsys, settings, scheme, is_warned):
+    """Addresses as clients have to write them; and that anybody may ask, where that is so."""
+    from npr_keras_cli.serving_view import show_banner
+
+    models = [SimpleNamespace(name="npr")]
+    server = SimpleNamespace(
+        settings=ServerSettings(**settings), models=models, rest_port=1, grpc_port=2
+    )
+    show_banner(server)
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"--url {scheme}://127.0.0.1:1/npr" in said
+    assert f"--url {scheme.replace('http', 'grpc')}://127.0.0.1:2/npr" in said
+    assert ("whoever does may ask" in said) == is_warned
 
 
 def test_a_token_is_not_sent_in_the_open():
