@@ -109,7 +109,7 @@ def show_machine(found: dict) -> None:
     """Prints what was measured on, a line."""
     extra = f", {' '.join(found['instructions'])}" if found["instructions"] else ""
     stdout().print(
-        f"{found['processor']}, {found['cores']} cores{extra}; {found['memory']}, copied at "
+        f"{found['processor']}, {found['cores']} cores{extra}; {found['memory']}, "
         f"{found['copied_bytes_per_second'] / 1e9:.0f} GB/s",
         markup=False,
         style="dim",
